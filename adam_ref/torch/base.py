@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
 from adam_ref.torch import checkpoint
-from adam_ref.torch.tensors import store_back, working_tensors
+from adam_ref.torch.tensors import plain_grad, store_back, working_tensors
 from adam_ref.torch.validation import validate_grad, validate_group, validate_param
 
 State = dict[str, Any]
@@ -122,7 +122,7 @@ class GenericAdaptiveOptimizer(Optimizer):
     def step_one(self, group: Group, param: Tensor) -> None:
         """Step one parameter through the hooks."""
         state = self.ensure_state(group, param)
-        work, grad = working_tensors(param)
+        work, grad = working_tensors(param, plain_grad(param))
         self.step_param(state, group, grad, work)
         store_back(param, work)
 

@@ -20,14 +20,18 @@ def like_param(param: Tensor) -> Tensor:
     return torch.zeros_like(param, dtype=dtype, memory_format=torch.preserve_format)
 
 
-def working_tensors(param: Tensor) -> tuple[Tensor, Tensor]:
+def working_tensors(param: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
     """`(param, grad)` to compute with: float32 copies of half precision, real views of complex tensors."""
-    work = param.detach()
-    grad = cast(Tensor, param.grad).detach().resolve_conj().resolve_neg()
-    if param.dtype in HALF:
-        work = work.to(torch.float32)
-    grad = grad.to(work.dtype)
+    work = param.to(torch.float32) if param.dtype in HALF else param
+    if grad.dtype != work.dtype:
+        grad = grad.to(work.dtype)
     return real_view(work), real_view(grad)
+
+
+def plain_grad(param: Tensor) -> Tensor:
+    """The gradient of `param`, with a pending conjugation or negation carried out."""
+    grad = cast(Tensor, param.grad)
+    return grad.resolve_conj().resolve_neg() if grad.is_conj() or grad.is_neg() else grad
 
 
 def store_back(param: Tensor, work: Tensor) -> None:
@@ -51,3 +55,8 @@ def is_dense(tensor: Tensor) -> bool:
             return False
         expected *= size
     return True
+
+
+def flat(tensor: Tensor) -> Tensor:
+    """The elements of a dense tensor in the order they have in memory, as a view."""
+    return tensor.as_strided((tensor.numel(),), (1,))
