@@ -31,7 +31,7 @@ the quotient (or product) count half under the root, the root one: 2.
 """
 
 CORRECTED_SQUARE = 2
-"""v_hat = v/c2 itself (AMSGrad on v_hat, epsilon under the root): the cast of c2 or 1/c2, and the quotient or product."""
+"""v_hat = v/c2 itself (AMSGrad on v_hat, epsilon under the root): the cast of c2 or 1/c2, the quotient or product."""
 
 MOMENT_CORRECTION = 2
 """m/c1: the cast of c1 or 1/c1, the quotient or product.  Folded into lr/c1 the cast is that of the folded number."""

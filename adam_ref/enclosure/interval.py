@@ -117,7 +117,7 @@ class Interval:
         """The part that is not negative; `hi` must not be."""
         return Interval(np.maximum(self.lo, 0), self.hi)
 
-    def widen(self, radius: Array) -> Interval:
+    def widen(self, radius: Any) -> Interval:
         """Both ends moved outward by `radius >= 0`."""
         return Interval(self.lo - radius, self.hi + radius)
 

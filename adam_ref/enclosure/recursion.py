@@ -51,7 +51,7 @@ def _digits(dtype: np.dtype[Any]) -> int:
 
 @dataclass(frozen=True)
 class Enclosure:
-    """Boxes for one parameter tensor after `t` steps; `theta`, `m`, `v`, `v_max` have shape (n,), or (n, 2) if complex."""
+    """Boxes for one parameter tensor after `t` steps, each of shape (n,) or, if complex, (n, 2); `like` has its shape."""
 
     t: int
     theta: Interval
@@ -94,7 +94,8 @@ def advance(
     ends = [end for box in boxes for end in (box.lo, box.hi)]
     with np.errstate(all="ignore"):
         after = map_blocks(_advance_block, [*ends, g], t, hyper, numerics, dialect, block=BLOCK)
-    return Enclosure(t, *(Interval(lo, hi) for lo, hi in zip(after[::2], after[1::2], strict=True)), enclosure.like)
+    theta, m, v, v_max = (Interval(lo, hi) for lo, hi in zip(after[::2], after[1::2], strict=True))
+    return Enclosure(t, theta, m, v, v_max, enclosure.like)
 
 
 BLOCK = 4096
@@ -179,7 +180,7 @@ class _Step:
         near = (u * (s.w1.roundings + counts.DIFFERENCE)) * w1
         if beta1 <= 0.5:
             near = max(near, (u * (s.beta1.roundings + counts.DIFFERENCE)) * beta1)
-        total = before + new
+        total: Interval = before + new
         error = np.where(had, np.maximum(terms, near * distance) + (u * counts.SUM) * total.size, terms)
         ours = (s.beta1.error + r.own) * beta1 * old + (s.w1.error + r.own) * w1 * now
         products = r.tiny * had + r.tiny * has
@@ -203,7 +204,7 @@ class _Step:
         terms = (u * s.beta2.roundings) * beta2 * old + (u * (s.w2.roundings + roundings)) * w2 * now
         near, weight = (s.w2.roundings, w2) if beta2 >= 0.5 else (s.beta2.roundings, beta2)
         lerp = (u * (near + counts.DIFFERENCE) * weight) * (square - v).size + (u * roundings * w2) * now
-        total = v * s.beta2.value + square * s.w2.value
+        total: Interval = v * s.beta2.value + square * s.w2.value
         error = np.where(had, np.maximum(terms, lerp) + (u * counts.SUM) * total.size, terms)
         ours = (s.beta2.error + r.own) * beta2 * old + (s.w2.error + r.own) * w2 * now
         products = r.tiny * had + r.tiny * (1 + w2 + g.size) * has
@@ -282,7 +283,7 @@ class _Step:
         numerator = m * (s.lr.value / s.c1.value)
         amplified = max(float(s.lr.value), 1 / float(s.c1.value))
         numerator = numerator.widen(r.tiny * (1 + amplified) * moving)
-        step = numerator.divided(denominator)
+        step: Interval = numerator.divided(denominator)
         radius = r.radius(scaled + corrected + counts.QUOTIENT + decaying, s.lr.error + s.c1.error)
         step = step.widen(radius * step.size + r.tiny * (1 + factor + numerator.size) * moving)
         return step.overflowing(r.target)
@@ -305,9 +306,9 @@ class _Step:
         radius = (r.radius(counts.SUM) * both + r.own) * total.size + (r.smallest * both + self._flush(r, both))
         return total.widen(radius).overflowing(r.target)
 
-    def _flush(self, r: _Rounding, where: Array) -> Any:
+    def _flush(self, r: _Rounding, where: Array) -> Array | float:
         """Sums of normal numbers are exact in the subnormal range, except where it is flushed."""
-        return r.tiny * where if r.target.flush_to_zero else 0.0
+        return np.asarray(r.tiny * where) if r.target.flush_to_zero else 0.0
 
     def _flushed(self, box: Interval) -> Interval:
         """Inputs too may be read as zero where they are subnormal."""
