@@ -1,0 +1,154 @@
+"""One input, and what a target made of it.  Both are plain values that cross process borders and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from adam_ref import Hyperparameters
+from adam_ref.arrays import Array
+from adam_ref.formats import COMPONENTS, named_format
+
+
+def dtype_named(name: str) -> np.dtype[Any]:
+    """The NumPy dtype of that name; bfloat16 comes from ml_dtypes, complex dtypes are NumPy's own."""
+    return np.dtype(name) if name in COMPONENTS else named_format(name).dtype
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run to make: parameters, their hyperparameters, and a gradient (or `None`) for each at each step.
+
+    Attributes:
+        dtype: name of the dtype of every array.
+        parameters: the arrays before the first step.
+        hyperparameters: one entry a parameter; equal entries form a group.
+        gradients: for each step, one array or `None` a parameter.
+        lrs: for each step, the learning rate from that step on, or `None` to leave it; empty: it never changes.
+        checkpoint_after: save after that many steps, and continue in a new session that loads what was saved.
+        regime: the name of the family that the history belongs to.
+        device: "cpu" or "cuda".
+
+    """
+
+    dtype: str
+    parameters: tuple[Array, ...]
+    hyperparameters: tuple[Hyperparameters, ...]
+    gradients: tuple[tuple[Array | None, ...], ...]
+    lrs: tuple[float | None, ...] = ()
+    checkpoint_after: int | None = None
+    regime: str = ""
+    device: str = "cpu"
+
+    @property
+    def steps(self) -> int:
+        """How many steps the run has."""
+        return len(self.gradients)
+
+    @property
+    def elements(self) -> int:
+        """Elements of all parameters together."""
+        return sum(p.size for p in self.parameters)
+
+    def lr_at(self, step: int, parameter: int) -> float:
+        """The learning rate in force for `parameter` at `step` (counted from 0)."""
+        set_so_far = [lr for lr in self.lrs[: step + 1] if lr is not None]
+        return set_so_far[-1] if set_so_far else self.hyperparameters[parameter].lr
+
+    def up_to(self, steps: int) -> Case:
+        """The first `steps` steps of this run."""
+        return replace(self, gradients=self.gradients[:steps], lrs=self.lrs[:steps])
+
+    def of_element(self, parameter: int, element: int) -> Case:
+        """The run of one element alone: one parameter of shape (1,)."""
+        return replace(
+            self,
+            parameters=(self.parameters[parameter].reshape(-1)[element : element + 1].copy(),),
+            hyperparameters=(self.hyperparameters[parameter],),
+            gradients=tuple(
+                (None if g[parameter] is None else np.asarray(g[parameter]).reshape(-1)[element : element + 1].copy(),)
+                for g in self.gradients
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The state of one parameter as the target holds it; `None` where it holds no such thing."""
+
+    m: Array | None = None
+    v: Array | None = None
+    v_max: Array | None = None
+    step: float | None = None
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What a target made of a case.
+
+    Attributes:
+        parameters: after each step, every parameter.
+        moments: after each step, the state of every parameter; empty where the target does not show it.
+        changed_gradients: (step, parameter) of every gradient that was not the same after the step.
+        shared: in words, arrays that share memory and must not.
+
+    """
+
+    parameters: tuple[tuple[Array, ...], ...]
+    moments: tuple[tuple[Moments, ...], ...] = ()
+    changed_gradients: tuple[tuple[int, int], ...] = ()
+    shared: tuple[str, ...] = field(default=())
+
+
+def array_to_json(array: Array) -> dict[str, Any]:
+    """An array with its numbers in hexadecimal, which loses nothing."""
+    flat = np.asarray(array).reshape(-1)
+    if np.iscomplexobj(flat):
+        flat = np.stack([flat.real, flat.imag], axis=-1).reshape(-1)
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "hex": [float(x).hex() for x in flat]}
+
+
+def array_from_json(data: dict[str, Any]) -> Array:
+    """The inverse of `array_to_json`."""
+    numbers = np.array([float.fromhex(h) for h in data["hex"]], dtype=np.float64)
+    if data["dtype"] in COMPONENTS:
+        numbers = numbers.reshape(-1, 2)[:, 0] + 1j * numbers.reshape(-1, 2)[:, 1]
+    return numbers.astype(dtype_named(data["dtype"])).reshape(data["shape"])
+
+
+def case_to_json(case: Case) -> dict[str, Any]:
+    """A case as JSON values, numbers in hexadecimal, so that a report alone reproduces it to the last bit."""
+    return {
+        "dtype": case.dtype,
+        "device": case.device,
+        "regime": case.regime,
+        "parameters": [array_to_json(p) for p in case.parameters],
+        "hyperparameters": [_hyper_to_json(h) for h in case.hyperparameters],
+        "gradients": [[None if g is None else array_to_json(g) for g in step] for step in case.gradients],
+        "lrs": [None if lr is None else lr.hex() for lr in case.lrs],
+        "checkpoint_after": case.checkpoint_after,
+    }
+
+
+def case_from_json(data: dict[str, Any]) -> Case:
+    """The inverse of `case_to_json`."""
+    return Case(
+        dtype=data["dtype"],
+        parameters=tuple(array_from_json(p) for p in data["parameters"]),
+        hyperparameters=tuple(_hyper_from_json(h) for h in data["hyperparameters"]),
+        gradients=tuple(tuple(None if g is None else array_from_json(g) for g in step) for step in data["gradients"]),
+        lrs=tuple(None if lr is None else float.fromhex(lr) for lr in data["lrs"]),
+        checkpoint_after=data["checkpoint_after"],
+        regime=data["regime"],
+        device=data["device"],
+    )
+
+
+def _hyper_to_json(hyper: Hyperparameters) -> dict[str, Any]:
+    return {k: v if isinstance(v, bool) else v.hex() for k, v in vars(hyper).items()}
+
+
+def _hyper_from_json(data: dict[str, Any]) -> Hyperparameters:
+    return Hyperparameters(**{k: v if isinstance(v, bool) else float.fromhex(v) for k, v in data.items()})

@@ -1,0 +1,1 @@
+"""Where cases come from: regimes of gradient histories, hyperparameters, and the strategies that combine them."""

@@ -1,0 +1,71 @@
+"""Cases made of a regime, hyperparameters and a seed; bulk comes from vectors, choice from Hypothesis."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from adam_ref import Hyperparameters
+from adam_ref.arrays import Array
+from adam_ref.formats import COMPONENTS, named_format
+from conformance.capabilities import Capabilities
+from conformance.case import Case, dtype_named
+from conformance.cases import hyperparameters
+from conformance.cases.regimes import Regime
+
+
+def case_of(
+    regime: Regime,
+    hyper: Hyperparameters,
+    dtype: str,
+    seed: int,
+    *,
+    elements: int = 64,
+    steps: int | None = None,
+    device: str = "cpu",
+) -> Case:
+    """One tensor of `elements` elements, each a history of its own."""
+    generator = np.random.default_rng(seed)
+    fmt = named_format(dtype)
+    parts = 2 if dtype in COMPONENTS else 1
+    gradients = regime.gradients(generator, elements * parts, hyper, fmt, steps)
+    start = np.zeros(elements * parts)
+    if regime.features.get("parameters"):
+        start = fmt.round(generator.uniform(0.5, 2.0, start.shape) * generator.choice([-1.0, 1.0], size=start.shape))
+    rates: tuple[float | None, ...] = ()
+    if regime.features.get("schedule"):
+        rates = tuple(None if i % 3 else hyper.lr * 2.0 ** float(-(i % 5)) for i in range(len(gradients)))
+    return Case(
+        dtype=dtype,
+        parameters=(as_dtype(start, dtype),),
+        hyperparameters=(hyper,),
+        gradients=tuple((as_dtype(g, dtype),) for g in gradients),
+        lrs=rates,
+        regime=regime.name,
+        device=device,
+    )
+
+
+def as_dtype(values: Array, dtype: str) -> Array:
+    """Real numbers as an array of the dtype; pairs of them where it is complex."""
+    if dtype in COMPONENTS:
+        return np.asarray(values[..., 0::2] + 1j * values[..., 1::2]).astype(dtype)
+    return values.astype(dtype_named(dtype))
+
+
+def pinned_cases(
+    regime: Regime, capabilities: Capabilities, dtype: str, seed: int, device: str, at_most: int | None = None
+) -> list[Case]:
+    """One case for each pinned set of hyperparameters (the first `at_most` of them)."""
+    sets = hyperparameters.pinned(regime, capabilities)[:at_most]
+    return [case_of(regime, hyper, dtype, seed + i, device=device) for i, hyper in enumerate(sets)]
+
+
+def drawn_cases(regime: Regime, capabilities: Capabilities, dtype: str, device: str) -> st.SearchStrategy[Case]:
+    """Cases with other hyperparameters, sizes and seeds."""
+    return st.builds(
+        lambda hyper, seed, elements: case_of(regime, hyper, dtype, seed, elements=elements, device=device),
+        hyperparameters.drawn(regime, capabilities),
+        st.integers(0, 2**32 - 1),
+        st.sampled_from([17, 64, 129]),
+    )

@@ -1,0 +1,14 @@
+"""The checks, one module a chapter of specs/adam.md."""
+
+from __future__ import annotations
+
+from conformance.checks import groups, metamorphic, purity, special_values, state, update
+from conformance.checks.base import PROFILES, Check, Context, Examination, Profile
+
+CHECKS: dict[str, Check] = {
+    check.id: check
+    for chapter in (update, state, metamorphic, special_values, purity, groups)
+    for check in chapter.CHECKS
+}
+
+__all__ = ["CHECKS", "PROFILES", "Check", "Context", "Examination", "Profile"]

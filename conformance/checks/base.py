@@ -1,0 +1,172 @@
+"""What a check is, and what it is given.
+
+To add a check: write a function `examine(case, context) -> Examination` in the module of its chapter, wrap it in a
+`Check` with the clauses of specs/adam.md that it tests, and register it.  Forgetting the clause, the check of a clause,
+or a fault that the check catches, fails a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+
+from adam_ref import Dialect, Format, named_format
+from conformance.capabilities import Capabilities
+from conformance.case import Case, Trajectory
+from conformance.compare import PARAMETER, Comparison, Violation, Worst, best_class
+
+Runner = Callable[[Sequence[Case]], list[Trajectory]]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much a run does.  What it promises is checked at the end: less is never green.
+
+    Attributes:
+        name: "quick", "standard" or "thorough".
+        pinned: sets of pinned hyperparameters a regime.
+        explored: further cases a regime that Hypothesis chooses.
+
+    """
+
+    name: str
+    pinned: int
+    explored: int
+
+
+PROFILES = {p.name: p for p in (Profile("quick", 3, 2), Profile("standard", 8, 25), Profile("thorough", 8, 200))}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a check knows while it runs.
+
+    Attributes:
+        run: runs cases together, a step of each in turn, and returns their trajectories.
+        dialect: the declared one.
+        capabilities: the target's claims.
+        dtype: of the parameters.
+        device: "cpu" or "cuda".
+        profile: how much to do.
+        seed: from which every random choice follows.
+
+    """
+
+    run: Runner
+    dialect: Dialect
+    capabilities: Capabilities
+    dtype: str
+    device: str
+    profile: Profile
+    seed: int
+
+    @property
+    def format(self) -> Format:
+        """The format of the parameters (of their parts, where they are complex)."""
+        return named_format(self.dtype)
+
+    def trajectory(self, case: Case) -> Trajectory:
+        """The trajectory of one case."""
+        return self.run((case,))[0]
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What examining one case gave.
+
+    Attributes:
+        violation: what is wrong, `None` where nothing is.
+        accuracy: the best accuracy class that holds; `None` where it does not apply.
+        decided: numbers or facts that were really compared.
+        undecided: numbers about which the enclosure says nothing.
+        worst: the closest call.
+
+    """
+
+    violation: Violation | None = None
+    accuracy: str | None = None
+    decided: int = 0
+    undecided: int = 0
+    worst: Worst = field(default_factory=Worst)
+
+    @classmethod
+    def of(cls, comparison: Comparison, accuracy: str | None = None) -> Examination:
+        """From a comparison with the enclosure."""
+        return cls(comparison.violation, accuracy, comparison.decided, comparison.undecided, comparison.worst)
+
+    @classmethod
+    def rule(cls, violation: Violation | None, facts: int) -> Examination:
+        """From a rule that held for `facts` facts, or was broken."""
+        return cls(violation, None, facts)
+
+
+@dataclass(frozen=True)
+class Check:
+    """An executable test of one or more clauses.
+
+    Attributes:
+        id: chapter, a dot, and a name.
+        title: what holds when it passes, as a sentence.
+        clauses: ids of the clauses of specs/adam.md that it tests.
+        examine: examines one case.
+        cases: the cases that every run covers.
+        strategy: further cases; `None` where the pinned ones are all there is.
+        needs: capabilities without which it is skipped, by attribute name; `settable:NAME` where that
+            hyperparameter must be settable or pinned to something, `free:NAME` where the check must vary it.
+        theorems: ids of the theorems it rests on.
+        regime: the regime it draws from, if one.
+
+    """
+
+    id: str
+    title: str
+    clauses: tuple[str, ...]
+    examine: Callable[[Case, Context], Examination]
+    cases: Callable[[Context], Iterable[Case]]
+    strategy: Callable[[Context], st.SearchStrategy[Case]] | None = None
+    needs: tuple[str, ...] = ()
+    theorems: tuple[str, ...] = ()
+    regime: str = ""
+
+    @property
+    def chapter(self) -> str:
+        """The chapter of the spec that it belongs to."""
+        return self.id.split(".")[0]
+
+    def missing(self, context: Context) -> str | None:
+        """Why the check does not apply to this target, `None` where it does."""
+        claims = context.capabilities
+        if context.dtype not in claims.dtypes:
+            return f"the target does not claim dtype {context.dtype}"
+        if context.device not in claims.devices:
+            return f"the target does not claim device {context.device}"
+        for need in self.needs:
+            kind, _, name = need.partition(":")
+            if kind == "settable" and not claims.pinned.get(name, name in claims.settable):
+                return f"the target does not let {name} be set"
+            if kind == "free" and (name not in claims.settable or name in claims.pinned):
+                return f"the target does not let {name} vary"
+            if kind == "weight_decay" and context.dialect.weight_decay not in claims.weight_decay:
+                return f"the target does not claim {context.dialect.weight_decay} weight decay"
+            if kind not in ("settable", "free", "weight_decay") and not getattr(claims, kind):
+                return f"the target does not claim {kind}"
+        return None
+
+
+def inside_enclosure(
+    case: Case, context: Context, quantities: Sequence[str] = (PARAMETER,), trajectory: Trajectory | None = None
+) -> Examination:
+    """The numbers of a run against their enclosure, in the best accuracy class that holds."""
+    seen = trajectory if trajectory is not None else context.trajectory(case)
+    accuracy, comparison = best_class(
+        case, seen, context.dialect, quantities, flush_to_zero=context.capabilities.flush_to_zero
+    )
+    return Examination.of(comparison, accuracy)
+
+
+def broken(message: str, step: int = 0, parameter: int = 0, element: int = 0, got: float = float("nan")) -> Violation:
+    """A violation of a rule that is not an interval."""
+    nan = float("nan")
+    return Violation("rule", step, parameter, element, nan, nan, got, float("inf"), message)

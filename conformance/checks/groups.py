@@ -1,0 +1,145 @@
+"""Chapter "groups": several tensors, several groups, gradients that are missing or come late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from adam_ref import Hyperparameters
+from adam_ref.arrays import Array
+from conformance.case import Case
+from conformance.cases.build import as_dtype, case_of
+from conformance.cases.hyperparameters import settable
+from conformance.cases.regimes import REGIMES
+from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure
+
+SHAPES: tuple[tuple[int, ...], ...] = ((3, 4), (12,), (), (0,), (2, 3, 2), (12,), (1, 1))
+"""Matrices, vectors, a scalar, an empty one in the middle, and two of one shape."""
+
+
+def several(context: Context, hypers: Sequence[Hyperparameters], steps: int = 6) -> Case:
+    """One case with a parameter of each shape, each with ordinary gradients of its own."""
+    fitted = [settable(h, context.capabilities) for h in hypers]
+    parts = [
+        _shaped(
+            case_of(REGIMES["ordinary"], hyper, context.dtype, context.seed + i, elements=12, steps=steps), shape, i
+        )
+        for i, (shape, hyper) in enumerate(zip(SHAPES, fitted * len(SHAPES), strict=False))
+    ]
+    return Case(
+        dtype=context.dtype,
+        parameters=tuple(p.parameters[0] for p in parts),
+        hyperparameters=tuple(p.hyperparameters[0] for p in parts),
+        gradients=tuple(tuple(p.gradients[t][0] for p in parts) for t in range(steps)),
+        regime="ordinary",
+        device=context.device,
+    )
+
+
+def _shaped(case: Case, shape: tuple[int, ...], i: int) -> Case:
+    n = int(np.prod(shape))
+
+    def cut(array: Array | None) -> Array:
+        assert array is not None
+        return array[:n].reshape(shape)
+
+    start = as_dtype(np.linspace(-1.0, 1.0, 12 * (2 if case.dtype.startswith("complex") else 1)) * (i % 2), case.dtype)
+    return replace(case, parameters=(cut(start),), gradients=tuple((cut(g[0]),) for g in case.gradients))
+
+
+def tensors(context: Context) -> Iterable[Case]:
+    """Several tensors with the same hyperparameters."""
+    yield several(context, [Hyperparameters(lr=0.01)])
+
+
+def groups(context: Context) -> Iterable[Case]:
+    """Groups that differ in every hyperparameter."""
+    yield several(
+        context,
+        [
+            Hyperparameters(lr=0.01),
+            Hyperparameters(lr=0.1, beta1=0.5, beta2=0.9, eps=1e-3),
+            Hyperparameters(lr=1e-4, beta1=0.0, beta2=0.99, eps=1e-6),
+        ],
+    )
+
+
+def decaying_groups(context: Context) -> Iterable[Case]:
+    """Groups with and without weight decay, and with different ones."""
+    yield several(context, [Hyperparameters(lr=0.1, weight_decay=w) for w in (0.0, 0.1, 0.02)])
+
+
+def missing(context: Context) -> Iterable[Case]:
+    """Gradients that are missing for good, every other time, and until late."""
+    hyper = settable(
+        Hyperparameters(lr=0.1, weight_decay=0.1 if context.capabilities.weight_decay else 0.0), context.capabilities
+    )
+    case = several(context, [hyper], steps=10)
+    present = [
+        lambda t: True,
+        lambda t: t % 2 == 0,
+        lambda t: t >= 6,
+        lambda t: True,
+        lambda t: False,
+        lambda t: t % 3 == 1,
+        lambda t: t < 4,
+    ]
+    yield replace(
+        case,
+        gradients=tuple(
+            tuple(g if present[i](t) else None for i, g in enumerate(step)) for t, step in enumerate(case.gradients)
+        ),
+    )
+
+
+def untouched_or_inside(case: Case, context: Context) -> Examination:
+    """Parameters without a gradient keep their bits, and count no step: later steps lie inside the enclosure."""
+    seen = context.trajectory(case)
+    before = case.parameters
+    for step, (parameters, gradients) in enumerate(zip(seen.parameters, case.gradients, strict=True), 1):
+        for i, gradient in enumerate(gradients):
+            if gradient is None and before[i].tobytes() != parameters[i].tobytes():
+                return Examination.rule(
+                    broken(f"parameter {i} has no gradient, and step {step} changed it", step, i), 1
+                )
+        before = parameters
+    return inside_enclosure(case, context, trajectory=seen)
+
+
+CHECKS = [
+    Check(
+        id="groups.tensors",
+        title="each of several tensors is stepped by its own gradient",
+        clauses=("GRP-1",),
+        examine=inside_enclosure,
+        cases=tensors,
+        needs=("several",),
+        theorems=("T11",),
+    ),
+    Check(
+        id="groups.hyperparameters",
+        title="each group is stepped with its own lr, betas and eps",
+        clauses=("GRP-2",),
+        examine=inside_enclosure,
+        cases=groups,
+        needs=("several", "groups"),
+    ),
+    Check(
+        id="groups.weight-decay",
+        title="each group decays by its own coefficient",
+        clauses=("GRP-3",),
+        examine=inside_enclosure,
+        cases=decaying_groups,
+        needs=("several", "groups", "weight_decay"),
+    ),
+    Check(
+        id="groups.missing-gradients",
+        title="a parameter without a gradient is left alone and counts no step",
+        clauses=("GRP-4", "GRP-5"),
+        examine=untouched_or_inside,
+        cases=missing,
+        needs=("several", "none_gradients"),
+    ),
+]

@@ -1,0 +1,168 @@
+"""Chapter "metamorphic": how the result must change when the input does (theorem T11), to the last bit where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from adam_ref.arrays import Array
+from conformance.case import Case, Trajectory
+from conformance.cases.build import pinned_cases
+from conformance.cases.regimes import REGIMES
+from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure
+from conformance.compare import Violation
+
+SHIFT = 5
+"""Scaling is by 2**SHIFT: enough to be seen, and far from overflow on ordinary gradients in every format."""
+
+SIZES = (1, 2, 3, 5, 8, 13, 17, 33, 65)
+"""Around the widths of vector registers, so that tails and remainders are taken."""
+
+
+def _ordinary(context: Context) -> Iterable[Case]:
+    names = ("ordinary", "exact-zeros")
+    for name in names:
+        yield from pinned_cases(
+            REGIMES[name], context.capabilities, context.dtype, context.seed, context.device, context.profile.pinned
+        )
+
+
+def negated(case: Case, context: Context) -> Examination:
+    """Negated parameters and gradients give negated parameters, bit for bit."""
+    other = _mapped(case, lambda p: -p, lambda g: -g)
+    return _same_after(case, other, context, lambda p: -p, "negating parameters and gradients")
+
+
+def scaled_gradient(case: Case, context: Context) -> Examination:
+    """Gradients and eps scaled by a power of two give the same parameters, bit for bit."""
+    factor = 2.0**SHIFT
+    by = factor * factor if context.dialect.epsilon.startswith("inside") else factor
+    scaled = tuple(h.with_(eps=h.eps * by, eps_root=h.eps_root * factor**2) for h in case.hyperparameters)
+    other = replace(_mapped(case, lambda p: p, lambda g: _times(g, factor)), hyperparameters=scaled)
+    return _same_after(case, other, context, lambda p: p, f"scaling gradients and eps by 2^{SHIFT}")
+
+
+def scaled_lr(case: Case, context: Context) -> Examination:
+    """From zero and without decay, lr scaled by a power of two scales the parameters, bit for bit."""
+    factor = 2.0**-SHIFT
+    scaled = tuple(h.with_(lr=h.lr * factor) for h in case.hyperparameters)
+    return _same_after(
+        case, replace(case, hyperparameters=scaled), context, lambda p: _times(p, factor), f"scaling lr by 2^-{SHIFT}"
+    )
+
+
+def resumed(case: Case, context: Context) -> Examination:
+    """k + l steps are k steps, a checkpoint, and l steps, bit for bit."""
+    halfway = replace(case, checkpoint_after=case.steps // 2)
+    return _same_after(case, halfway, context, lambda p: p, f"saving and loading after {case.steps // 2} steps")
+
+
+def arranged(case: Case, context: Context) -> Examination:
+    """Elements give what their own histories give, wherever they lie: split into tensors, permuted, alone."""
+    return inside_enclosure(case, context)
+
+
+def split_cases(context: Context) -> Iterable[Case]:
+    """One bulk of histories split into tensors of many sizes, in an order that is not that of the bulk."""
+    for case in pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 2):
+        sizes = [n for n in SIZES if context.capabilities.several] or [SIZES[-1]]
+        order = np.random.default_rng(context.seed).integers(0, case.elements, sum(sizes))
+        parts = np.split(order, np.cumsum(sizes)[:-1])
+        yield replace(
+            case,
+            parameters=tuple(case.parameters[0][part] for part in parts),
+            hyperparameters=case.hyperparameters * len(sizes),
+            gradients=tuple(tuple(_taken(g[0], part) for part in parts) for g in case.gradients),
+        )
+
+
+def _taken(gradient: Array | None, part: Array) -> Array | None:
+    return None if gradient is None else gradient[part]
+
+
+def _times(array: Array, factor: float) -> Array:
+    return (array * np.asarray(factor).astype(array.dtype)).astype(array.dtype)
+
+
+def _mapped(case: Case, on_parameter: Callable[[Array], Array], on_gradient: Callable[[Array], Array]) -> Case:
+    return replace(
+        case,
+        parameters=tuple(on_parameter(p) for p in case.parameters),
+        gradients=tuple(tuple(None if g is None else on_gradient(g) for g in step) for step in case.gradients),
+    )
+
+
+def _same_after(
+    case: Case, other: Case, context: Context, expect: Callable[[Array], Array], change: str
+) -> Examination:
+    """Run both; the second must give `expect` of what the first gave, and the first must be a number."""
+    first, second = context.trajectory(case), context.trajectory(other)
+    return Examination.rule(_first_difference(first, second, expect, change), case.steps * case.elements)
+
+
+def _first_difference(
+    first: Trajectory, second: Trajectory, expect: Callable[[Array], Array], change: str
+) -> Violation | None:
+    for step, (ones, others) in enumerate(zip(first.parameters, second.parameters, strict=True), 1):
+        for i, (one, other) in enumerate(zip(ones, others, strict=True)):
+            want = expect(one)
+            differs = (want != other) & ~(np.isnan(want) & np.isnan(other))
+            if differs.any():
+                e = int(np.flatnonzero(differs.reshape(-1))[0])
+                got, expected = (np.asarray(a).reshape(-1)[e] for a in (other, want))
+                return broken(
+                    f"after {change} the parameter is {got!r} instead of {expected!r}", step, i, e, _real(got)
+                )
+    return None
+
+
+def _real(number: complex) -> float:
+    return float(np.real(number))
+
+
+CHECKS = [
+    Check(
+        id="metamorphic.sign",
+        title="the step is odd in the gradient",
+        clauses=("MET-1",),
+        examine=negated,
+        cases=_ordinary,
+        theorems=("T11",),
+    ),
+    Check(
+        id="metamorphic.gradient-scale",
+        title="scaling gradients and eps by a power of two changes nothing",
+        clauses=("MET-2",),
+        examine=scaled_gradient,
+        cases=_ordinary,
+        needs=("free:eps",),
+        theorems=("T11",),
+    ),
+    Check(
+        id="metamorphic.lr-scale",
+        title="the step is linear in lr",
+        clauses=("MET-3",),
+        examine=scaled_lr,
+        cases=_ordinary,
+        needs=("free:lr",),
+        theorems=("T11",),
+    ),
+    Check(
+        id="metamorphic.arrangement",
+        title="an element's result depends on its own history alone, not on where the element lies",
+        clauses=("MET-4",),
+        examine=arranged,
+        cases=split_cases,
+        theorems=("T11",),
+    ),
+    Check(
+        id="metamorphic.resume",
+        title="k + l steps are k steps, a checkpoint, and l steps",
+        clauses=("MET-5",),
+        examine=resumed,
+        cases=_ordinary,
+        needs=("checkpoint",),
+    ),
+]

@@ -1,0 +1,196 @@
+"""Where a target runs: in this process, or in a worker of its own that may hang or die without taking us along."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+
+from adam_ref import Dialect
+from conformance import wire
+from conformance.capabilities import Capabilities
+from conformance.case import Case, Trajectory
+from conformance.protocol import Target, TargetError, run_together
+
+_TAIL = 2000
+"""Characters of a dead worker's standard error that its error message keeps."""
+
+
+class Host(Protocol):
+    """What the suite needs of a target, wherever it runs."""
+
+    name: str
+    version: str
+    capabilities: Capabilities
+
+    def run(self, cases: Sequence[Case]) -> list[Trajectory]:
+        """Run cases together; raises `TargetError`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class InProcess:
+    """The target in this very process: no protection, no overhead."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.name, self.capabilities = target.name, target.capabilities
+        self.version = version_of(target.name)
+
+    def run(self, cases: Sequence[Case]) -> list[Trajectory]:
+        """Run cases together, NumPy's warnings about what they do to numbers switched off."""
+        with np.errstate(all="ignore"):
+            return run_together(self.target, cases)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Isolated:
+    """The target in a worker process, spoken to over pipes of its own.
+
+    Args:
+        address: of the target, as in `conformance.targets.load_target`.
+        dialect: the declared one, or `None`.
+        device: "cpu" or "cuda".
+        timeout: seconds that any one answer may take, the import included.
+
+    Raises:
+        TargetError: importing or adapting the target failed, hung or killed the worker.
+
+    """
+
+    def __init__(self, address: str, *, dialect: Dialect | None, device: str, timeout: float) -> None:
+        self.timeout = timeout
+        self.errors = tempfile.TemporaryFile()
+        their_requests, requests = os.pipe()
+        answers, their_answers = os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "conformance.worker", str(their_requests), str(their_answers)],
+            stdin=subprocess.DEVNULL,
+            stdout=self.errors,
+            stderr=self.errors,
+            pass_fds=(their_requests, their_answers),
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        os.close(their_requests)
+        os.close(their_answers)
+        self.requests: BinaryIO = os.fdopen(requests, "wb")
+        self.answers = _Timed(answers)
+        self.hello = {"address": address, "dialect": vars(dialect) if dialect else None, "device": device}
+        self.name = address
+
+    def wait_until_ready(self) -> Isolated:
+        """Introduce ourselves and wait for the target's claims; the import runs while the caller does other things."""
+        ready = self._ask(self.hello, "importing the target")
+        self.capabilities = Capabilities.from_json(ready["capabilities"])
+        self.version = ready["version"]
+        return self
+
+    def run(self, cases: Sequence[Case]) -> list[Trajectory]:
+        """Run cases together in the worker."""
+        answer = self._ask({"run": [wire.case_message(c) for c in cases]}, "running a case")
+        return [wire.trajectory_from_message(t) for t in answer["trajectories"]]
+
+    def _ask(self, message: Any, what: str) -> Any:
+        if self.process.poll() is not None:
+            raise TargetError(self._obituary(what), fatal=True)
+        try:
+            wire.send(self.requests, message)
+            answer = self._answer()
+        except TimeoutError:
+            self.close()
+            raise TargetError(f"{what} took more than {self.timeout:g} s: the target hangs", fatal=True) from None
+        except (EOFError, OSError, wire.WireError) as error:
+            self._await_end()
+            if self.process.poll() is None:
+                self.close()
+                raise TargetError(f"{what}: the worker's answer is no message ({error})", fatal=True) from error
+            raise TargetError(self._obituary(what), fatal=True) from error
+        if "error" in answer:
+            raise TargetError(answer["error"])
+        return answer
+
+    def _answer(self) -> Any:
+        self.answers.deadline = time.monotonic() + self.timeout
+        return wire.receive(self.answers)  # type: ignore[arg-type]
+
+    def _await_end(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+
+    def _obituary(self, what: str) -> str:
+        code = self.process.returncode
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+        size = self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, size - _TAIL))
+        said = self.errors.read().decode(errors="replace").strip()
+        return f"{what}: the worker {how}" + (f"; it said:\n{said}" if said else "")
+
+    def close(self) -> None:
+        """End the worker and everything it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self._await_end()
+        with contextlib.suppress(OSError):
+            self.requests.close()
+        self.answers.close()
+
+
+class _Timed:
+    """The reading end of a pipe, with a deadline."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.deadline = 0.0
+        self.open = True
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(descriptor, selectors.EVENT_READ)
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; raises TimeoutError at the deadline."""
+        left = self.deadline - time.monotonic()
+        if left <= 0 or not self.selector.select(left):
+            raise TimeoutError
+        return os.read(self.descriptor, min(size, 1 << 20))
+
+    def close(self) -> None:
+        """Close the pipe."""
+        if self.open:
+            self.open = False
+            self.selector.close()
+            os.close(self.descriptor)
+
+
+def version_of(address: str) -> str:
+    """The version of the distribution that the address's top-level package belongs to, or "unknown"."""
+    package = address.partition(":")[0].partition(".")[0]
+    names = importlib.metadata.packages_distributions().get(package, ())
+    for name in names:
+        return importlib.metadata.version(name)
+    return str(getattr(sys.modules.get(package), "__version__", "unknown"))
+
+
+def environment() -> dict[str, str]:
+    """What a figure depends on beside the target: versions and machine."""
+    found = {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()}
+    found["system"] = platform.system()
+    for name in ("torch", "ml_dtypes", "hypothesis"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

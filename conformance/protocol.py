@@ -1,0 +1,154 @@
+"""The plug-in protocol: what a target offers, and the one function that runs a case through it.
+
+Arrays cross as NumPy arrays, so that nothing here knows any framework.  A target is in Python anything with the two
+attributes and the one method of `Target`; the adapters in `conformance.targets` make classes and functions speak it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from adam_ref import Hyperparameters
+from adam_ref.arrays import Array
+from conformance.capabilities import Capabilities
+from conformance.case import Case, Moments, Trajectory
+
+
+class TargetError(Exception):
+    """The target could not be run: it raised, answered nonsense, hung or died.  Never a statement about its numbers.
+
+    Attributes:
+        fatal: nothing more can be asked of this target in this run (it hung or its process died).
+
+    """
+
+    def __init__(self, message: str, *, fatal: bool = False) -> None:
+        super().__init__(message)
+        self.fatal = fatal
+
+
+@runtime_checkable
+class Session(Protocol):
+    """One optimizer at work on one set of parameters."""
+
+    def step(self, gradients: Sequence[Array | None]) -> Sequence[Array]:
+        """Step once; returns the parameters after the step, as new arrays or as the ones held."""
+        ...
+
+
+@runtime_checkable
+class Target(Protocol):
+    """An implementation under test.
+
+    Sessions may offer more than `step`, each used only where the capability is claimed: `state() -> list of Moments`
+    (or of mappings with the keys m, v, v_max, step), `save() -> Any` and `load(saved)` ("checkpoint"), `set_lr(lr)`
+    ("lr_schedule"), `held_gradients()` (the gradients as the target holds them after a step, where it converts them)
+    and `shared_memory() -> list of sentences` (where its arrays overlap and must not).
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:
+        """Start on these parameters; one entry of hyperparameters a parameter, equal entries form a group."""
+        ...
+
+
+def run_case(target: Target, case: Case) -> Trajectory:
+    """Run `case`; raises `TargetError` when the target raises or answers with other shapes or dtypes."""
+    return run_together(target, (case,))[0]
+
+
+def run_together(target: Target, cases: Sequence[Case]) -> list[Trajectory]:
+    """Run several cases at once, a step of each in turn, each in a session of its own."""
+    runs = [_Run(target, case) for case in cases]
+    for step in range(max(case.steps for case in cases)):
+        for run in runs:
+            run.step(step)
+    return [run.trajectory() for run in runs]
+
+
+class _Run:
+    """One case on its way through one target."""
+
+    def __init__(self, target: Target, case: Case) -> None:
+        self.target, self.case = target, case
+        self.current: tuple[Array, ...] = tuple(p.copy() for p in case.parameters)
+        self.parameters: list[tuple[Array, ...]] = []
+        self.moments: list[tuple[Moments, ...]] = []
+        self.changed: list[tuple[int, int]] = []
+        self.shared: list[str] = []
+        self.session = self._start()
+
+    def _start(self) -> Any:
+        given = [p.copy() for p in self.current]
+        return self._call("start", lambda: self.target.start(given, list(self.case.hyperparameters)))
+
+    def step(self, step: int) -> None:
+        """Make step number `step` (from 0), where the case has it."""
+        if step >= self.case.steps:
+            return
+        if step < len(self.case.lrs) and (lr := self.case.lrs[step]) is not None:
+            self._call("set_lr", lambda: self.session.set_lr(lr))
+        given = [None if g is None else g.copy() for g in self.case.gradients[step]]
+        returned = self._call(f"step {step + 1}", lambda: self.session.step(given))
+        self.current = self._checked(returned, step)
+        self.parameters.append(self.current)
+        self._observe(step, given)
+        if self.case.checkpoint_after == step + 1:
+            saved = self._call("save", lambda: self.session.save())
+            self.session = self._start()
+            self._call("load", lambda: self.session.load(saved))
+
+    def _observe(self, step: int, given: list[Array | None]) -> None:
+        held = self._call("held_gradients", lambda: getattr(self.session, "held_gradients", lambda: given)())
+        for i, (before, after) in enumerate(zip(self.case.gradients[step], held, strict=True)):
+            if before is not None and not _same_bits(before, after):
+                self.changed.append((step, i))
+        if self.target.capabilities.state:
+            self.moments.append(tuple(map(_as_moments, self._call("state", lambda: self.session.state()))))
+        if not self.shared and hasattr(self.session, "shared_memory"):
+            self.shared.extend(self._call("shared_memory", lambda: self.session.shared_memory()))
+
+    def _checked(self, returned: Any, step: int) -> tuple[Array, ...]:
+        if not isinstance(returned, list | tuple) or len(returned) != len(self.case.parameters):
+            raise TargetError(f"step {step + 1} returned {_describe(returned)}; a list of parameters is expected")
+        arrays = tuple(np.array(a) for a in returned)
+        for i, (got, want) in enumerate(zip(arrays, self.case.parameters, strict=True)):
+            if got.shape != want.shape or got.dtype != want.dtype:
+                raise TargetError(
+                    f"step {step + 1} returned parameter {i} with shape {got.shape} and dtype {got.dtype}; "
+                    f"it was given with shape {want.shape} and dtype {want.dtype}"
+                )
+        return arrays
+
+    def _call(self, what: str, function: Any) -> Any:
+        try:
+            return function()
+        except TargetError:
+            raise
+        except Exception as error:
+            raise TargetError(f"{what} raised {type(error).__name__}: {error}") from error
+
+    def trajectory(self) -> Trajectory:
+        """What was seen."""
+        return Trajectory(tuple(self.parameters), tuple(self.moments), tuple(self.changed), tuple(self.shared))
+
+
+def _as_moments(given: Any) -> Moments:
+    if isinstance(given, Moments):
+        return given
+    arrays = {k: None if given.get(k) is None else np.array(given[k]) for k in ("m", "v", "v_max")}
+    return Moments(**arrays, step=given.get("step"))
+
+
+def _same_bits(a: Array, b: Any) -> bool:
+    other = np.asarray(b)
+    return bool(a.dtype == other.dtype and a.shape == other.shape and a.tobytes() == other.tobytes())
+
+
+def _describe(value: Any) -> str:
+    return f"{type(value).__name__} of length {len(value)}" if isinstance(value, list | tuple) else repr(type(value))

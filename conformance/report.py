@@ -1,0 +1,253 @@
+"""The report: plain values, their JSON, and the verdict that follows from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from adam_ref import Dialect, __version__
+from adam_ref.dialect import name_of
+from conformance.capabilities import Capabilities
+from conformance.case import Case, case_from_json, case_to_json
+from conformance.compare import Violation, Worst
+from conformance.diagnosis import Diagnosis
+
+SCHEMA = "adam-conformance/report/1"
+
+CONFORMS = "conforms"
+DOES_NOT_CONFORM = "does-not-conform"
+COULD_NOT_RUN = "could-not-run"
+NOTHING_RAN = "nothing-ran"
+
+PASS, FAIL, SKIP, WAIVED, ERROR = "pass", "fail", "skip", "waived", "error"
+
+
+class ReportError(ValueError):
+    """A file that is no report, or holds no such finding."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One violated clause with its smallest case.
+
+    Attributes:
+        check: id of the check that found it.
+        clauses: the clauses it violates.
+        violation: what is wrong.
+        case: the smallest case that shows it.
+        reproduce: one shell command that shows it again.
+
+    """
+
+    check: str
+    clauses: tuple[str, ...]
+    violation: Violation
+    case: Case
+    reproduce: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; every number in decimal and in hexadecimal."""
+        v = self.violation
+        return {
+            "check": self.check,
+            "clauses": list(self.clauses),
+            "message": v.message,
+            "quantity": v.quantity,
+            "step": v.step,
+            "parameter": v.parameter,
+            "element": v.element,
+            "expected": {"lo": _number(v.lo), "hi": _number(v.hi)},
+            "got": _number(v.got),
+            "ulp": _finite(v.ulp),
+            "case": case_to_json(self.case),
+            "reproduce": self.reproduce,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Finding:
+        """The inverse of `to_json`."""
+        expected = data["expected"]
+        violation = Violation(
+            data["quantity"],
+            data["step"],
+            data["parameter"],
+            data["element"],
+            float.fromhex(expected["lo"]["hex"]),
+            float.fromhex(expected["hi"]["hex"]),
+            float.fromhex(data["got"]["hex"]),
+            math.inf if data["ulp"] is None else data["ulp"],
+            data["message"],
+        )
+        return cls(data["check"], tuple(data["clauses"]), violation, case_from_json(data["case"]), data["reproduce"])
+
+
+def _number(value: float) -> dict[str, str]:
+    return {"decimal": repr(value), "hex": value.hex()}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check in one dtype on one device."""
+
+    id: str
+    clauses: tuple[str, ...]
+    dtype: str
+    device: str
+    status: str
+    reason: str = ""
+    cases: int = 0
+    elements: int = 0
+    undecided: int = 0
+    steps: int = 0
+    accuracy: str | None = None
+    worst: Worst = field(default_factory=Worst)
+    worst_case: Case | None = None
+    finding: Finding | None = None
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the published schema."""
+        worst = {"ratio": self.worst.ratio, "ulp": _finite(self.worst.ulp), "input": None}
+        if self.worst_case is not None and self.worst.step:
+            worst["input"] = case_to_json(self.worst_case)
+        return {
+            "id": self.id,
+            "clauses": list(self.clauses),
+            "dtype": self.dtype,
+            "device": self.device,
+            "status": self.status,
+            "reason": self.reason,
+            "cases": self.cases,
+            "elements": self.elements,
+            "undecided": self.undecided,
+            "steps": self.steps,
+            "accuracy_class": self.accuracy,
+            "worst": worst,
+            "finding": None if self.finding is None else self.finding.to_json(),
+            "seconds": round(self.seconds, 6),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything about one run of the suite against one target."""
+
+    target: str
+    version: str
+    capabilities: Capabilities
+    dialect: Dialect
+    profile: str
+    seed: int
+    environment: dict[str, str]
+    checks: tuple[CheckResult, ...]
+    diagnosis: tuple[Diagnosis, ...] = ()
+    fatal: str = ""
+    """Why the target could not be run (any further), empty where it could."""
+    stale_waivers: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """What the run settles."""
+        statuses = {c.status for c in self.checks}
+        if self.fatal:
+            return COULD_NOT_RUN
+        if FAIL in statuses:
+            return DOES_NOT_CONFORM
+        if ERROR in statuses:
+            return COULD_NOT_RUN
+        return CONFORMS if statuses & {PASS, WAIVED} else NOTHING_RAN
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of the command line: 0, 1, 3, 4 or 5 (2 is for usage)."""
+        if self.verdict == CONFORMS and self.stale_waivers:
+            return 4
+        return {CONFORMS: 0, DOES_NOT_CONFORM: 1, COULD_NOT_RUN: 3, NOTHING_RAN: 5}[self.verdict]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, numbered from 1 in this order by `replay`."""
+        return [c.finding for c in self.checks if c.finding is not None]
+
+    @property
+    def accuracy_class(self) -> dict[str, str | None]:
+        """For each dtype the best class that holds everywhere; `None` where none does or none was needed."""
+        classes: dict[str, str | None] = {}
+        for dtype in dict.fromkeys(c.dtype for c in self.checks):
+            of_dtype = [c for c in self.checks if c.dtype == dtype]
+            seen = [c.accuracy for c in of_dtype if c.accuracy]
+            failed = any(c.status in (FAIL, ERROR) for c in of_dtype)
+            classes[dtype] = max(seen) if seen and not failed else None
+        return classes
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the published schema (specs/report.schema.json)."""
+        return {
+            "schema": SCHEMA,
+            "suite": {"version": __version__, "hash": suite_hash()},
+            "environment": self.environment,
+            "target": {"name": self.target, "version": self.version, "capabilities": self.capabilities.to_json()},
+            "dialect": {"name": name_of(self.dialect), **vars(self.dialect)},
+            "profile": self.profile,
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "fatal": self.fatal,
+            "accuracy_class": self.accuracy_class,
+            "checks": [c.to_json() for c in self.checks],
+            "diagnosis": [d.to_json() for d in self.diagnosis],
+            "stale_waivers": list(self.stale_waivers),
+            "counts": self.counts(),
+        }
+
+    def counts(self) -> dict[str, int]:
+        """How many checks ended how, and how much they looked at."""
+        by_status = {s: sum(c.status == s for c in self.checks) for s in (PASS, FAIL, SKIP, WAIVED, ERROR)}
+        return {
+            **by_status,
+            "cases": sum(c.cases for c in self.checks),
+            "elements": sum(c.elements for c in self.checks),
+        }
+
+    def waiving(self, waivers: dict[str, str]) -> Report:
+        """The same report with failures that `waivers` (id to reason) expects set aside, and stale waivers named."""
+        checks = tuple(
+            replace(c, status=WAIVED, reason=waivers[c.id]) if c.status == FAIL and c.id in waivers else c
+            for c in self.checks
+        )
+        ran = {c.id for c in checks if c.status != SKIP}
+        used = {c.id for c in checks if c.status == WAIVED}
+        return replace(self, checks=checks, stale_waivers=tuple(w for w in waivers if w not in used and w in ran))
+
+
+def read_finding(path: str, number: int) -> tuple[dict[str, Any], Finding]:
+    """Report and finding `number` (from 1) of a report file; raises `ReportError` where there is none."""
+    try:
+        data = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path} is no report: {error}") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise ReportError(f"{path} is no report of schema {SCHEMA}")
+    found = [c["finding"] for c in data["checks"] if c["finding"] is not None]
+    if not 1 <= number <= len(found):
+        raise ReportError(f"{path} holds {len(found)} findings, and none of number {number}")
+    return data, Finding.from_json(found[number - 1])
+
+
+@lru_cache(maxsize=1)
+def suite_hash() -> str:
+    """A hash over the source of the reference and the suite, so that a report says exactly what judged."""
+    digest = hashlib.sha256()
+    for package in ("adam_ref", "conformance"):
+        root = Path(__file__).resolve().parent.parent / package
+        for path in sorted(root.rglob("*.py")):
+            digest.update(str(path.relative_to(root.parent)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

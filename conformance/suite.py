@@ -1,0 +1,286 @@
+"""One generator of checks, and the loop that runs them.  Command line, `check_adam` and pytest all come through here."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from adam_ref import ADAM, Dialect
+from adam_ref.dialect import ADAM as DEFAULT_DIALECT
+from adam_ref.dialect import DIALECTS
+from conformance.case import Case, Trajectory
+from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
+from conformance.compare import QUANTITIES, Violation, Worst
+from conformance.diagnosis import Seen, diagnose
+from conformance.hosts import Host, environment
+from conformance.protocol import TargetError
+from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
+from conformance.shrink import shrink
+
+
+class UsageError(ValueError):
+    """A request that makes no sense; the message says what was given and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run.
+
+    Attributes:
+        dialect: the declared one.
+        dtypes: names; parameters of these dtypes are tried one after the other.
+        device: "cpu" or "cuda".
+        profile: name of the profile.
+        seed: every random choice follows from it.
+        only: ids of checks or chapters to keep; empty keeps all.
+        address: how the command line names the target, for the line that reproduces a finding.
+
+    """
+
+    dialect: Dialect = ADAM
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    device: str = "cpu"
+    profile: str = "standard"
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    address: str = ""
+
+    def checks(self) -> list[Check]:
+        """The checks that `only` keeps; raises `UsageError` on a name that is none."""
+        chapters = {c.chapter for c in CHECKS.values()}
+        unknown = [name for name in self.only if name not in CHECKS and name not in chapters]
+        if unknown:
+            raise UsageError(f"no check or chapter is called {unknown[0]!r}; see adam-conformance list checks")
+        return [c for c in CHECKS.values() if not self.only or c.id in self.only or c.chapter in self.only]
+
+    def context(self, host: Host, dtype: str, record: Callable[[Sequence[Case], list[Trajectory]], None]) -> Context:
+        """What the checks get to know."""
+
+        def run(cases: Sequence[Case]) -> list[Trajectory]:
+            trajectories = host.run(cases)
+            record(cases, trajectories)
+            return trajectories
+
+        return Context(run, self.dialect, host.capabilities, dtype, self.device, PROFILES[self.profile], self.seed)
+
+    def reproduce(self, check: Check, dtype: str) -> str:
+        """A shell command that runs this one check again."""
+        words = ["adam-conformance", "check", self.address or "TARGET", "--only", check.id, "--dtype", dtype]
+        if self.dialect != DEFAULT_DIALECT:
+            names = [name for name, dialect in DIALECTS.items() if dialect == self.dialect]
+            words += ["--dialect", names[0]] if names else _axes(self.dialect)
+        if self.device != "cpu":
+            words += ["--device", self.device]
+        if self.profile != "standard":
+            words += ["--profile", self.profile]
+        if self.seed:
+            words += ["--seed", str(self.seed)]
+        return shlex.join(words)
+
+
+def _axes(dialect: Dialect) -> list[str]:
+    words = []
+    for axis, value in dialect.differences(DEFAULT_DIALECT).items():
+        words += [f"--{axis.replace('_', '-')}", str(value).lower()]
+    return words
+
+
+@dataclass
+class Progress:
+    """Called back as the run goes on; every method may be left as it is."""
+
+    def planned(self, checks: int) -> None:
+        """How many results there will be."""
+
+    def begins(self, check: Check, dtype: str) -> None:
+        """A check begins."""
+
+    def ended(self, result: CheckResult) -> None:
+        """A check has ended."""
+
+
+@dataclass
+class _Recorder:
+    """Keeps the last runs of a check, for the diagnosis."""
+
+    latest: list[Seen] = field(default_factory=list)
+
+    def __call__(self, cases: Sequence[Case], trajectories: list[Trajectory]) -> None:
+        self.latest = list(zip(cases, trajectories, strict=True))
+
+
+def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
+    """Run the plan against a target; always returns a report."""
+    progress = progress or Progress()
+    results: list[CheckResult] = []
+    failing: list[tuple[str, Seen]] = []
+    passing: list[Seen] = []
+    checks = plan.checks()
+    progress.planned(len(checks) * len(plan.dtypes))
+    fatal = ""
+    for dtype in plan.dtypes:
+        for check in checks:
+            progress.begins(check, dtype)
+            if fatal:
+                result = CheckResult(check.id, check.clauses, dtype, plan.device, ERROR, f"not run: {fatal}")
+            else:
+                result, seen, fatal = _run_check(host, plan, check, dtype)
+                _sort_evidence(result, seen, failing, passing)
+            results.append(result)
+            progress.ended(result)
+    flushing = host.capabilities.flush_to_zero
+    return Report(
+        host.name,
+        host.version,
+        host.capabilities,
+        plan.dialect,
+        plan.profile,
+        plan.seed,
+        environment(),
+        tuple(results),
+        tuple(diagnose(failing, passing, plan.dialect, flush_to_zero=flushing)),
+        fatal,
+    )
+
+
+MOST_EVIDENCE, LONGEST_EVIDENCE = 6, 40
+"""How many trajectories of either kind the diagnosis looks at, and how many steps they may have."""
+
+
+def _sort_evidence(
+    result: CheckResult, seen: Seen | None, failing: list[tuple[str, Seen]], passing: list[Seen]
+) -> None:
+    if seen is None or seen[0].steps > LONGEST_EVIDENCE:
+        return
+    if result.finding is not None and result.finding.violation.quantity in QUANTITIES:
+        if len(failing) < MOST_EVIDENCE:
+            failing.append((result.id, seen))
+    elif result.status == PASS and result.worst.step and len(passing) < MOST_EVIDENCE:
+        passing.append(seen)
+
+
+def iterate(plan: Plan) -> Iterator[tuple[Check, str]]:
+    """Every check of the plan with every dtype, in the order in which `run` takes them."""
+    for dtype in plan.dtypes:
+        for check in plan.checks():
+            yield check, dtype
+
+
+def run_one(host: Host, plan: Plan, check: Check, dtype: str) -> CheckResult:
+    """One check in one dtype."""
+    return _run_check(host, plan, check, dtype)[0]
+
+
+def _run_check(host: Host, plan: Plan, check: Check, dtype: str) -> tuple[CheckResult, Seen | None, str]:
+    recorder = _Recorder()
+    context = plan.context(host, dtype, recorder)
+    blank = CheckResult(check.id, check.clauses, dtype, plan.device, SKIP)
+    began = time.perf_counter()
+    if (reason := check.missing(context)) is not None:
+        return _with(blank, reason=reason), None, ""
+    tally = _Tally(check, context)
+    try:
+        tally.examine_all()
+        violation = tally.violation
+        result = tally.result(blank)
+        seen = recorder.latest[0] if recorder.latest else None
+        if violation is not None:
+            assert tally.failing_case is not None
+            small = shrink(tally.failing_case, violation, lambda case: check.examine(case, context).violation)
+            finding = Finding(check.id, check.clauses, small.violation, small.case, plan.reproduce(check, dtype))
+            result = _with(result, status=FAIL, reason=small.violation.message, finding=finding)
+            seen = (tally.failing_case, context.trajectory(tally.failing_case))
+        return _with(result, seconds=time.perf_counter() - began), seen, ""
+    except TargetError as error:
+        result = _with(tally.result(blank), status=ERROR, reason=str(error), seconds=time.perf_counter() - began)
+        return result, None, str(error) if error.fatal else ""
+
+
+def _with(result: CheckResult, **changes: object) -> CheckResult:
+    return CheckResult(**{**vars(result), **changes})  # type: ignore[arg-type]
+
+
+class _Tally:
+    """Examines the cases of one check, the pinned ones first, until one fails."""
+
+    def __init__(self, check: Check, context: Context) -> None:
+        self.check, self.context = check, context
+        self.cases = self.elements = self.undecided = self.steps = self.promised = 0
+        self.classes: set[str] = set()
+        self.worst = Worst()
+        self.worst_case: Case | None = None
+        self.violation: Violation | None = None
+        self.failing_case: Case | None = None
+
+    def examine_all(self) -> None:
+        """Pinned cases, then those that Hypothesis draws."""
+        pinned = list(self.check.cases(self.context))
+        self.promised = len(pinned)
+        self._examine_each(pinned)
+        if self.check.strategy is not None:
+            self.promised += self.context.profile.explored
+            self._explore()
+
+    def _examine_each(self, cases: Iterable[Case]) -> None:
+        for case in cases:
+            if self.violation is not None:
+                return
+            self._examine(case)
+
+    def _explore(self) -> None:
+        assert self.check.strategy is not None
+        remaining = self.context.profile.explored
+
+        @seed(self.context.seed)
+        @settings(
+            max_examples=max(remaining, 1),
+            database=None,
+            deadline=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(self.check.strategy(self.context))
+        def explore(case: Case) -> None:
+            self._examine_each([case])
+
+        if remaining:
+            explore()
+
+    def _examine(self, case: Case) -> None:
+        examination: Examination = self.check.examine(case, self.context)
+        self.cases += 1
+        self.steps += case.steps
+        self.elements += examination.decided
+        self.undecided += examination.undecided
+        if examination.accuracy:
+            self.classes.add(examination.accuracy)
+        if examination.worst.ratio > self.worst.ratio:
+            self.worst, self.worst_case = examination.worst, case
+        if examination.violation is not None:
+            self.violation, self.failing_case = examination.violation, case
+
+    def result(self, blank: CheckResult) -> CheckResult:
+        """A pass only where everything promised was done and something was decided."""
+        status, reason = PASS, ""
+        if self.promised == 0:
+            status, reason = SKIP, "no case applies to this target"
+        elif self.violation is None and self.cases < self.promised:
+            status, reason = ERROR, f"{self.promised} cases were promised and {self.cases} were run"
+        elif self.violation is None and self.elements == 0:
+            status, reason = ERROR, "nothing was decided: the enclosure says nothing about any number of these cases"
+        return _with(
+            blank,
+            status=status,
+            reason=reason,
+            cases=self.cases,
+            elements=self.elements,
+            undecided=self.undecided,
+            steps=self.steps,
+            accuracy=max(self.classes) if self.classes else None,
+            worst=self.worst,
+            worst_case=self.worst_case,
+        )

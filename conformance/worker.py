@@ -1,0 +1,46 @@
+"""The process in which an isolated target runs: `python -m conformance.worker REQUESTS ANSWERS` (file descriptors)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, BinaryIO
+
+from adam_ref import Dialect
+from conformance import wire
+from conformance.hosts import InProcess
+from conformance.protocol import TargetError
+from conformance.targets import load_target
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Introduce the target, then answer requests until there are no more."""
+    host: InProcess | None = None
+    while True:
+        try:
+            message = wire.receive(requests)
+        except EOFError:
+            return
+        try:
+            if host is None:
+                host = _host(message)
+                answer: Any = {"capabilities": host.capabilities.to_json(), "version": host.version}
+            else:
+                runs = host.run([wire.case_from_message(c) for c in message["run"]])
+                answer = {"trajectories": [wire.trajectory_message(t) for t in runs]}
+        except TargetError as error:
+            answer = {"error": str(error)}
+        except BaseException as error:
+            traceback.print_exc()
+            answer = {"error": f"the target raised {type(error).__name__}: {error}"}
+        wire.send(answers, answer)
+
+
+def _host(hello: dict[str, Any]) -> InProcess:
+    dialect = Dialect(**hello["dialect"]) if hello["dialect"] else None
+    return InProcess(load_target(hello["address"], dialect=dialect, device=hello["device"]))
+
+
+if __name__ == "__main__":
+    serve(os.fdopen(int(sys.argv[1]), "rb"), os.fdopen(int(sys.argv[2]), "wb"))
