@@ -49,4 +49,5 @@ class Capabilities:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Capabilities:
         """The inverse of `to_json`."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        claims: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**claims)

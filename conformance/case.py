@@ -151,4 +151,5 @@ def _hyper_to_json(hyper: Hyperparameters) -> dict[str, Any]:
 
 
 def _hyper_from_json(data: dict[str, Any]) -> Hyperparameters:
-    return Hyperparameters(**{k: v if isinstance(v, bool) else float.fromhex(v) for k, v in data.items()})
+    values: dict[str, Any] = {k: v if isinstance(v, bool) else float.fromhex(v) for k, v in data.items()}
+    return Hyperparameters(**values)

@@ -106,9 +106,9 @@ def _explain(
             hyper = failing[0][1][0].hyperparameters[0]
             ratio = (1 - hyper.beta2) ** -0.5
             evidence += (
-                f". At step 1 eps = {hyper.eps:g} acts as {hyper.eps * ratio:.3g}, {ratio:.3g} times larger (theorem T5)"
+                f". At step 1 eps = {hyper.eps:g} acts as {hyper.eps * ratio:.3g}, {ratio:.3g} times larger (T5)"
                 if dialect.epsilon == "hat"
-                else f". At step 1 eps = {hyper.eps:g} acts {ratio:.3g} times smaller than declared (theorem T5)"
+                else f". At step 1 eps = {hyper.eps:g} acts {ratio:.3g} times smaller than declared (T5)"
             )
     ids = tuple(dict.fromkeys(check for check, _ in failing))
     return Diagnosis(name_of(dialect), "dialect", ids, evidence, _references(dialect, declared))

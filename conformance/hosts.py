@@ -76,7 +76,7 @@ class Isolated:
 
     def __init__(self, address: str, *, dialect: Dialect | None, device: str, timeout: float) -> None:
         self.timeout = timeout
-        self.errors = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
         their_requests, requests = os.pipe()
         answers, their_answers = os.pipe()
         self.process = subprocess.Popen(

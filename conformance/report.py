@@ -116,7 +116,7 @@ class CheckResult:
 
     def to_json(self) -> dict[str, Any]:
         """As in the published schema."""
-        worst = {"ratio": self.worst.ratio, "ulp": _finite(self.worst.ulp), "input": None}
+        worst: dict[str, Any] = {"ratio": self.worst.ratio, "ulp": _finite(self.worst.ulp), "input": None}
         if self.worst_case is not None and self.worst.step:
             worst["input"] = case_to_json(self.worst_case)
         return {

@@ -1,17 +1,15 @@
-"""One generator of checks, and the loop that runs them.  Command line, `check_adam` and pytest all come through here."""
+"""One generator of checks, and the loop that runs them; command line, `check_adam` and pytest all come here."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from adam_ref import ADAM, Dialect
-from adam_ref.dialect import ADAM as DEFAULT_DIALECT
-from adam_ref.dialect import DIALECTS
+from adam_ref import ADAM, DIALECTS, Dialect
 from conformance.case import Case, Trajectory
 from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
 from conformance.compare import QUANTITIES, Violation, Worst
@@ -70,7 +68,7 @@ class Plan:
     def reproduce(self, check: Check, dtype: str) -> str:
         """A shell command that runs this one check again."""
         words = ["adam-conformance", "check", self.address or "TARGET", "--only", check.id, "--dtype", dtype]
-        if self.dialect != DEFAULT_DIALECT:
+        if self.dialect != ADAM:
             names = [name for name, dialect in DIALECTS.items() if dialect == self.dialect]
             words += ["--dialect", names[0]] if names else _axes(self.dialect)
         if self.device != "cpu":
@@ -84,7 +82,7 @@ class Plan:
 
 def _axes(dialect: Dialect) -> list[str]:
     words = []
-    for axis, value in dialect.differences(DEFAULT_DIALECT).items():
+    for axis, value in dialect.differences(ADAM).items():
         words += [f"--{axis.replace('_', '-')}", str(value).lower()]
     return words
 
@@ -181,7 +179,7 @@ def _run_check(host: Host, plan: Plan, check: Check, dtype: str) -> tuple[CheckR
     blank = CheckResult(check.id, check.clauses, dtype, plan.device, SKIP)
     began = time.perf_counter()
     if (reason := check.missing(context)) is not None:
-        return _with(blank, reason=reason), None, ""
+        return replace(blank, reason=reason), None, ""
     tally = _Tally(check, context)
     try:
         tally.examine_all()
@@ -192,16 +190,12 @@ def _run_check(host: Host, plan: Plan, check: Check, dtype: str) -> tuple[CheckR
             assert tally.failing_case is not None
             small = shrink(tally.failing_case, violation, lambda case: check.examine(case, context).violation)
             finding = Finding(check.id, check.clauses, small.violation, small.case, plan.reproduce(check, dtype))
-            result = _with(result, status=FAIL, reason=small.violation.message, finding=finding)
+            result = replace(result, status=FAIL, reason=small.violation.message, finding=finding)
             seen = (tally.failing_case, context.trajectory(tally.failing_case))
-        return _with(result, seconds=time.perf_counter() - began), seen, ""
+        return replace(result, seconds=time.perf_counter() - began), seen, ""
     except TargetError as error:
-        result = _with(tally.result(blank), status=ERROR, reason=str(error), seconds=time.perf_counter() - began)
+        result = replace(tally.result(blank), status=ERROR, reason=str(error), seconds=time.perf_counter() - began)
         return result, None, str(error) if error.fatal else ""
-
-
-def _with(result: CheckResult, **changes: object) -> CheckResult:
-    return CheckResult(**{**vars(result), **changes})  # type: ignore[arg-type]
 
 
 class _Tally:
@@ -272,7 +266,7 @@ class _Tally:
             status, reason = ERROR, f"{self.promised} cases were promised and {self.cases} were run"
         elif self.violation is None and self.elements == 0:
             status, reason = ERROR, "nothing was decided: the enclosure says nothing about any number of these cases"
-        return _with(
+        return replace(
             blank,
             status=status,
             reason=reason,

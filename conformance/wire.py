@@ -1,4 +1,4 @@
-"""Messages between the harness and its worker: JSON with the arrays' bytes behind it.  Nothing is executed on reading."""
+"""Messages between the harness and its worker: JSON with the arrays' bytes behind it; reading executes nothing."""
 
 from __future__ import annotations
 

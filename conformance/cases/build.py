@@ -11,7 +11,7 @@ from adam_ref.formats import COMPONENTS, named_format
 from conformance.capabilities import Capabilities
 from conformance.case import Case, dtype_named
 from conformance.cases import hyperparameters
-from conformance.cases.regimes import Regime
+from conformance.cases.regimes import Draw, Regime
 
 
 def case_of(
@@ -20,15 +20,16 @@ def case_of(
     dtype: str,
     seed: int,
     *,
-    elements: int = 64,
+    elements: int | None = None,
     steps: int | None = None,
     device: str = "cpu",
 ) -> Case:
-    """One tensor of `elements` elements, each a history of its own."""
+    """One tensor of `elements` elements (of the regime's own number by default), each a history of its own."""
     generator = np.random.default_rng(seed)
+    elements = elements or regime.elements
     fmt = named_format(dtype)
     parts = 2 if dtype in COMPONENTS else 1
-    gradients = regime.gradients(generator, elements * parts, hyper, fmt, steps)
+    gradients = regime.gradients(Draw(generator, steps or regime.steps, elements * parts, hyper, fmt))
     start = np.zeros(elements * parts)
     if regime.features.get("parameters"):
         start = fmt.round(generator.uniform(0.5, 2.0, start.shape) * generator.choice([-1.0, 1.0], size=start.shape))

@@ -39,7 +39,7 @@ def drawn(regime: Regime, capabilities: Capabilities) -> st.SearchStrategy[Hyper
     """Hyperparameters beyond the pinned ones."""
     exact = bool(regime.features.get("exact"))
     betas = st.sampled_from([0.5, 0.75, 0.875]) if exact else st.sampled_from([0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.999])
-    values = st.fixed_dictionaries(
+    values: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         {
             "lr": st.sampled_from([2.0**-k for k in (1, 4, 8, 10)] if exact else [1.0, 0.1, 3e-3, 1e-3, 1e-5]),
             "beta1": st.one_of(st.just(0.0), betas),

@@ -1,4 +1,4 @@
-"""Chapter "metamorphic": how the result must change when the input does (theorem T11), to the last bit where it can be."""
+"""Chapter "metamorphic": how the result must change when the input does (theorem T11), where possible to the bit."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _taken(gradient: Array | None, part: Array) -> Array | None:
 
 
 def _times(array: Array, factor: float) -> Array:
-    return (array * np.asarray(factor).astype(array.dtype)).astype(array.dtype)
+    return np.asarray(array * np.asarray(factor).astype(array.dtype)).astype(array.dtype)
 
 
 def _mapped(case: Case, on_parameter: Callable[[Array], Array], on_gradient: Callable[[Array], Array]) -> Case:

@@ -99,7 +99,7 @@ def _is_torch_optimizer(cls: type) -> bool:
     return any(base.__module__ == "torch.optim.optimizer" and base.__name__ == "Optimizer" for base in cls.__mro__)
 
 
-def _torch_target(cls: type, arguments: dict[str, Any], dialect: Dialect | None, device: str) -> Target:
+def _torch_target(cls: Any, arguments: dict[str, Any], dialect: Dialect | None, device: str) -> Target:
     from adam_ref.torch import Adam, WeightDecay
     from conformance.targets.torch_optim import TorchOptimizer
 

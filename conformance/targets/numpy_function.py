@@ -1,9 +1,9 @@
 """Plain Python functions and objects over NumPy arrays as targets.
 
 A function is called as `function(parameters, gradients, state, **hyperparameters)` and returns `(parameters, state)`:
-lists of arrays in and out, `state` None at the first step and afterwards whatever it returned.  Which hyperparameters it
-is given is read off its signature: `lr`, `beta1`, `beta2` (or `betas`), `eps`, `weight_decay`, `eps_root`, `amsgrad`,
-`maximize`.
+lists of arrays in and out, `state` None at the first step and afterwards whatever it returned.  Which hyperparameters
+it is given is read off its signature: `lr`, `beta1`, `beta2` (or `betas`), `eps`, `weight_decay`, `eps_root`,
+`amsgrad`, `maximize`.
 """
 
 from __future__ import annotations

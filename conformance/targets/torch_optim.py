@@ -97,7 +97,7 @@ class TorchOptimizer:
         return Capabilities(**claims, state=self._shows_state())
 
     def _shows_state(self) -> bool:
-        """Whether one step leaves moments under torch's names; a target that cannot step shows that later, by itself."""
+        """Whether one step leaves moments under torch's names; one that cannot step shows that later, by itself."""
         try:
             session = self.start([np.zeros(1, np.float32)], [Hyperparameters(**self.pinned)])
             session.step([np.ones(1, np.float32)])
@@ -114,10 +114,10 @@ class TorchOptimizer:
             groups.setdefault(hyper, []).append(tensor)
         if len(groups) == 1:
             (hyper,) = groups
-            optimizer = self.cls(tensors, **self.arguments, **self._named(hyper))  # type: ignore[call-arg]
+            optimizer = self.cls(tensors, **self.arguments, **self._named(hyper))
         else:
             listed = [{"params": members, **self._named(hyper)} for hyper, members in groups.items()]
-            optimizer = self.cls(listed, **self.arguments, **self._named(hyperparameters[0]))  # type: ignore[call-arg]
+            optimizer = self.cls(listed, **self.arguments, **self._named(hyperparameters[0]))
         return TorchSession(optimizer, tensors, self.device)
 
     def _named(self, hyper: Hyperparameters) -> dict[str, Any]:
