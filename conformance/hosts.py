@@ -92,12 +92,14 @@ class Isolated:
         os.close(their_answers)
         self.requests: BinaryIO = os.fdopen(requests, "wb")
         self.answers = _Timed(answers)
-        self.hello = {"address": address, "dialect": vars(dialect) if dialect else None, "device": device}
         self.name = address
+        hello = {"address": address, "dialect": vars(dialect) if dialect else None, "device": device}
+        with contextlib.suppress(BrokenPipeError):  # a worker that is dead already shows when its answer is awaited
+            wire.send(self.requests, hello)
 
     def wait_until_ready(self) -> Isolated:
-        """Introduce ourselves and wait for the target's claims; the import runs while the caller does other things."""
-        ready = self._ask(self.hello, "importing the target")
+        """Wait for the target's claims; its import has been running since the worker was started."""
+        ready = self._await("importing the target")
         self.capabilities = Capabilities.from_json(ready["capabilities"])
         self.version = ready["version"]
         return self
@@ -110,8 +112,12 @@ class Isolated:
     def _ask(self, message: Any, what: str) -> Any:
         if self.process.poll() is not None:
             raise TargetError(self._obituary(what), fatal=True)
-        try:
+        with contextlib.suppress(BrokenPipeError):
             wire.send(self.requests, message)
+        return self._await(what)
+
+    def _await(self, what: str) -> Any:
+        try:
             answer = self._answer()
         except TimeoutError:
             self.close()

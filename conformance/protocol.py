@@ -130,7 +130,7 @@ class _Run:
             return function()
         except TargetError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TargetError(f"{what} raised {type(error).__name__}: {error}") from error
 
     def trajectory(self) -> Trajectory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,8 @@ from conformance.capabilities import Capabilities
 from conformance.case import Case, case_from_json, case_to_json
 from conformance.compare import Violation, Worst
 from conformance.diagnosis import Diagnosis
+from conformance.specs import report_schema
+from conformance.usage import UsageError
 
 SCHEMA = "adam-conformance/report/1"
 
@@ -27,7 +30,7 @@ NOTHING_RAN = "nothing-ran"
 PASS, FAIL, SKIP, WAIVED, ERROR = "pass", "fail", "skip", "waived", "error"
 
 
-class ReportError(ValueError):
+class ReportError(UsageError):
     """A file that is no report, or holds no such finding."""
 
 
@@ -114,6 +117,16 @@ class CheckResult:
     finding: Finding | None = None
     seconds: float = 0.0
 
+    @property
+    def chapter(self) -> str:
+        """The chapter of the spec that the check belongs to."""
+        return self.id.partition(".")[0]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a waiver may call it: the check in this dtype, or the check."""
+        return f"{self.id}-{self.dtype}", self.id
+
     def to_json(self) -> dict[str, Any]:
         """As in the published schema."""
         worst: dict[str, Any] = {"ratio": self.worst.ratio, "ulp": _finite(self.worst.ulp), "input": None}
@@ -139,11 +152,11 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything about one run of the suite against one target."""
+    """Everything about one run of the suite against one target; `capabilities` is None where it never said them."""
 
     target: str
     version: str
-    capabilities: Capabilities
+    capabilities: Capabilities | None
     dialect: Dialect
     profile: str
     seed: int
@@ -195,7 +208,11 @@ class Report:
             "schema": SCHEMA,
             "suite": {"version": __version__, "hash": suite_hash()},
             "environment": self.environment,
-            "target": {"name": self.target, "version": self.version, "capabilities": self.capabilities.to_json()},
+            "target": {
+                "name": self.target,
+                "version": self.version,
+                "capabilities": None if self.capabilities is None else self.capabilities.to_json(),
+            },
             "dialect": {"name": name_of(self.dialect), **vars(self.dialect)},
             "profile": self.profile,
             "seed": self.seed,
@@ -217,29 +234,73 @@ class Report:
             "elements": sum(c.elements for c in self.checks),
         }
 
-    def waiving(self, waivers: dict[str, str]) -> Report:
-        """The same report with failures that `waivers` (id to reason) expects set aside, and stale waivers named."""
-        checks = tuple(
-            replace(c, status=WAIVED, reason=waivers[c.id]) if c.status == FAIL and c.id in waivers else c
-            for c in self.checks
-        )
-        ran = {c.id for c in checks if c.status != SKIP}
-        used = {c.id for c in checks if c.status == WAIVED}
-        return replace(self, checks=checks, stale_waivers=tuple(w for w in waivers if w not in used and w in ran))
+    def waiving(self, waivers: Mapping[str, str]) -> Report:
+        """The same report with failures that `waivers` expects set aside, and stale waivers named.
+
+        `waivers` gives reasons by the id of a check, or by `id-dtype`.  A waiver is stale where what it names was
+        judged, and nothing of it failed.
+        """
+        checks = tuple(_waived(c, waivers) if c.status == FAIL else c for c in self.checks)
+        judged = {name for c in checks if c.status in (PASS, WAIVED) for name in c.names}
+        used = {name for c in checks if c.status == WAIVED for name in c.names}
+        return replace(self, checks=checks, stale_waivers=tuple(w for w in waivers if w in judged - used))
 
 
-def read_finding(path: str, number: int) -> tuple[dict[str, Any], Finding]:
-    """Report and finding `number` (from 1) of a report file; raises `ReportError` where there is none."""
+def _waived(result: CheckResult, waivers: Mapping[str, str]) -> CheckResult:
+    reason = next((waivers[name] for name in result.names if name in waivers), None)
+    return result if reason is None else replace(result, status=WAIVED, reason=reason)
+
+
+def to_text(report: Report) -> str:
+    """The report as a JSON document, held against its schema; raises `ReportError` where it does not follow it."""
+    data = report.to_json()
+    require_schema(data, "the report")
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+
+
+def require_schema(data: Any, what: str) -> None:
+    """Raise `ReportError` unless `data` follows specs/report.schema.json."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(report_schema()).iter_errors(data))
+    if error is not None:
+        raise ReportError(f"{what} does not follow specs/report.schema.json at {error.json_path}: {error.message:.300}")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One finding as a report file holds it, with all that running it again takes."""
+
+    target: str
+    dialect: Dialect
+    profile: str
+    seed: int
+    dtype: str
+    device: str
+    finding: Finding
+
+
+def read_finding(path: str | Path, number: int) -> Recorded:
+    """Finding `number` (from 1) of a report file; raises `ReportError` where there is none."""
     try:
-        data = json.loads(Path(path).read_text())
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ReportError(f"{path} is no report: {error}") from error
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise ReportError(f"{path} is no report of schema {SCHEMA}")
-    found = [c["finding"] for c in data["checks"] if c["finding"] is not None]
+    require_schema(data, str(path))
+    found = [c for c in data["checks"] if c["finding"] is not None]
     if not 1 <= number <= len(found):
         raise ReportError(f"{path} holds {len(found)} findings, and none of number {number}")
-    return data, Finding.from_json(found[number - 1])
+    result, axes = found[number - 1], {k: v for k, v in data["dialect"].items() if k != "name"}
+    return Recorded(
+        data["target"]["name"],
+        Dialect(**axes),
+        data["profile"],
+        data["seed"],
+        result["dtype"],
+        result["device"],
+        Finding.from_json(result["finding"]),
+    )
 
 
 @lru_cache(maxsize=1)

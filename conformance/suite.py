@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from adam_ref import ADAM, DIALECTS, Dialect
+from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.case import Case, Trajectory
 from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
 from conformance.compare import QUANTITIES, Violation, Worst
@@ -18,10 +20,10 @@ from conformance.hosts import Host, environment
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
 from conformance.shrink import shrink
+from conformance.usage import UsageError
 
 
-class UsageError(ValueError):
-    """A request that makes no sense; the message says what was given and what is allowed."""
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Plan:
         only: ids of checks or chapters to keep; empty keeps all.
         address: how the command line names the target, for the line that reproduces a finding.
 
+    Raises:
+        UsageError: a profile, device, dtype, check or chapter that does not exist.
+
     """
 
     dialect: Dialect = ADAM
@@ -47,12 +52,21 @@ class Plan:
     only: tuple[str, ...] = ()
     address: str = ""
 
+    def __post_init__(self) -> None:
+        allowed = {"profile": tuple(PROFILES), "device": DEVICES, "dtype": (*FORMATS, *COMPONENTS)}
+        for what, given in (("profile", self.profile), ("device", self.device), *(("dtype", d) for d in self.dtypes)):
+            if given not in allowed[what]:
+                raise UsageError(f"no {what} is called {given!r}: allowed are {', '.join(allowed[what])}")
+        self.checks()
+
     def checks(self) -> list[Check]:
         """The checks that `only` keeps; raises `UsageError` on a name that is none."""
         chapters = {c.chapter for c in CHECKS.values()}
         unknown = [name for name in self.only if name not in CHECKS and name not in chapters]
         if unknown:
-            raise UsageError(f"no check or chapter is called {unknown[0]!r}; see adam-conformance list checks")
+            near = difflib.get_close_matches(unknown[0], [*CHECKS, *chapters], 3)
+            hint = f"did you mean {', '.join(near)}?" if near else "see adam-conformance list checks"
+            raise UsageError(f"no check or chapter is called {unknown[0]!r}; {hint}")
         return [c for c in CHECKS.values() if not self.only or c.id in self.only or c.chapter in self.only]
 
     def context(self, host: Host, dtype: str, record: Callable[[Sequence[Case], list[Trajectory]], None]) -> Context:
@@ -142,6 +156,13 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
         tuple(results),
         tuple(diagnose(failing, passing, plan.dialect, flush_to_zero=flushing)),
         fatal,
+    )
+
+
+def not_run(plan: Plan, reason: str) -> Report:
+    """The report on a target that could not even be started."""
+    return Report(
+        plan.address, "unknown", None, plan.dialect, plan.profile, plan.seed, environment(), checks=(), fatal=reason
     )
 
 

@@ -42,7 +42,11 @@ def parse_address(address: str) -> tuple[str, str, dict[str, Any]]:
         raise TargetError(
             f"{address!r} is no address of a target: write package.module:Class, for example torch.optim:Adam"
         )
-    return module, name, {key: _literal(value) for key, value in parse_qsl(query, strict_parsing=bool(query))}
+    try:
+        arguments = parse_qsl(query, strict_parsing=bool(query))
+    except ValueError as error:
+        raise TargetError(f"{query!r} are no arguments of a target: write ?key=value&key=value") from error
+    return module, name, {key: _literal(value) for key, value in arguments}
 
 
 def _literal(text: str) -> Any:
@@ -61,13 +65,18 @@ def load_target(address: str, *, dialect: Dialect | None = None, device: str = "
         sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TargetError(f"importing {module_name} raised {type(error).__name__}: {error}") from error
     for part in name.split("."):
         if not hasattr(found, part):
             raise TargetError(f"{module_name} has no {name!r}")
         found = getattr(found, part)
-    target = adapt(found, arguments, dialect=dialect, device=device)
+    try:
+        target = adapt(found, arguments, dialect=dialect, device=device)
+    except TargetError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"making a target of {address} raised {type(error).__name__}: {error}") from error
     target.name = address
     return target
 

@@ -1,0 +1,300 @@
+"""The report for people, in a terminal of 80 columns or more.
+
+Every function makes something that rich prints; `print_report` puts them in order.  `as_text` gives the same without
+colours, for JUnit, for exceptions and for tests.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from itertools import groupby
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from adam_ref import DIALECTS, Hyperparameters, __version__
+from adam_ref.arrays import Array
+from adam_ref.dialect import name_of
+from conformance.case import Case
+from conformance.compare import Violation
+from conformance.diagnosis import Diagnosis
+from conformance.report import (
+    CONFORMS,
+    COULD_NOT_RUN,
+    DOES_NOT_CONFORM,
+    ERROR,
+    FAIL,
+    PASS,
+    SKIP,
+    WAIVED,
+    CheckResult,
+    Finding,
+    Report,
+    suite_hash,
+)
+from conformance.specs import SpecError, clauses
+
+IN_FULL = 3
+"""Findings that are shown with their case; the others get a line each."""
+
+_NUMBERS, _STEPS = 6, 12
+"""How many numbers of an array, and how many steps of a history, a reader gets to see."""
+
+_STYLES = {PASS: "green", FAIL: "bold red", SKIP: "dim", WAIVED: "yellow", ERROR: "bold red"}
+
+
+def console(*, colour: bool = True, stderr: bool = False) -> Console:
+    """Where the report goes; without colours on request, and by itself where no terminal listens."""
+    return Console(color_system="auto" if colour else None, highlight=False, stderr=stderr, soft_wrap=False)
+
+
+def as_text(*things: RenderableType, width: int = 80) -> str:
+    """What a terminal of that width would show, without colours."""
+    out = io.StringIO()
+    plain = Console(file=out, width=width, color_system=None, highlight=False)
+    for thing in things:
+        plain.print(thing, crop=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def print_report(report: Report, to: Console, file: str | None = None) -> None:
+    """The whole report; `file` is where it was written, for the lines that replay a finding."""
+    for thing in blocks(report, file):
+        to.print(thing, crop=False)  # a command that is longer than the line stays one line to copy
+
+
+def blocks(report: Report, file: str | None = None) -> Iterator[RenderableType]:
+    """The parts of the report in reading order; the verdict stands last, where the eye is when the run ends."""
+    yield heading(report)
+    for dtype, results in _by(report.checks, "dtype"):
+        yield Group("", table(dtype, report.accuracy_class[dtype], results))
+    yield from _lists(report)
+    numbered = list(enumerate(report.findings, 1))
+    for number, found in numbered[:IN_FULL]:
+        yield Group("", finding(found, number, file))
+    if len(numbered) > IN_FULL:
+        yield Group("", *(brief(found, number) for number, found in numbered[IN_FULL:]))
+    for explanation in report.diagnosis:
+        yield Group("", diagnosis(explanation, report))
+    yield Group("", verdict(report))
+
+
+def heading(report: Report) -> RenderableType:
+    """What was judged, as what, and by what."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("target", Text(f"{report.target} (version {report.version})"))
+    grid.add_row("dialect", Text(name_of(report.dialect)))
+    grid.add_row("profile", f"{report.profile}, seed {report.seed}")
+    grid.add_row("suite", f"adam-conformance {__version__}, hash {suite_hash()}")
+    return grid
+
+
+def _by(results: Iterable[CheckResult], attribute: str) -> list[tuple[str, list[CheckResult]]]:
+    """Results with the same value together, in the order in which they came."""
+
+    def key(result: CheckResult) -> str:
+        return str(getattr(result, attribute))
+
+    order = list(dict.fromkeys(map(key, results)))
+    return [(k, list(group)) for k, group in groupby(sorted(results, key=lambda r: order.index(key(r))), key)]
+
+
+def table(dtype: str, accuracy: str | None, results: Sequence[CheckResult]) -> RenderableType:
+    """The checks of one dtype: a line for a chapter where all is well, and a line for each check where it is not."""
+    grid = Table(box=None, padding=(0, 1), pad_edge=False, title_justify="left", title_style="bold")
+    grid.title = f"{dtype}, accuracy class {accuracy}" if accuracy else dtype
+    grid.add_column("", no_wrap=True)
+    for name in ("status", "cases", "elements", "undecided", "closest", "class", "s"):
+        grid.add_column(name, justify="left" if name == "status" else "right", no_wrap=True)
+    for chapter, members in _by(results, "chapter"):
+        ran = [r for r in members if r.status != SKIP]
+        if not ran:
+            continue
+        if all(r.status == PASS for r in ran):
+            checks = "1 check" if len(ran) == 1 else f"{len(ran)} checks"
+            grid.add_row(Text(f"{chapter}, {checks}"), *_cells(PASS, ran))
+            continue
+        grid.add_row(Text(chapter))
+        for result in ran:
+            grid.add_row(Text("  " + result.id.partition(".")[2]), *_cells(result.status, [result]))
+    return grid
+
+
+def _cells(status: str, results: Sequence[CheckResult]) -> Iterator[Text | str]:
+    closest = max(r.worst.ratio for r in results)
+    seen = [r.accuracy for r in results if r.accuracy]
+    yield Text(status, _STYLES[status])
+    yield f"{sum(r.cases for r in results):,}"
+    yield f"{sum(r.elements for r in results):,}"
+    yield f"{sum(r.undecided for r in results):,}"
+    yield f"{closest:.1%}" if closest and status == PASS else ""
+    yield max(seen) if seen and status == PASS else ""
+    yield f"{sum(r.seconds for r in results):.1f}"
+
+
+def _lists(report: Report) -> Iterator[RenderableType]:
+    """What was skipped, waived or broken, each with its reason."""
+    titles = {SKIP: "Skipped", WAIVED: "Waived", ERROR: "Could not be judged"}
+    for status, title in titles.items():
+        found = [c for c in report.checks if c.status == status]
+        if found:
+            yield Group("", Text(title, _STYLES[status]))
+            for reason, members in _by(found, "reason"):
+                names = ", ".join(f"{name} ({', '.join(r.dtype for r in of)})" for name, of in _by(members, "id"))
+                yield Padding(Text(f"{names}: {reason}"), (0, 0, 0, 2))
+    if report.stale_waivers:
+        yield Group("", Text("Stale waivers", "bold red"))
+        for name in report.stale_waivers:
+            yield Padding(Text(f"{name} passes: take its waiver out"), (0, 0, 0, 2))
+
+
+def finding(found: Finding, number: int | None = None, file: str | None = None) -> RenderableType:
+    """One finding in full: clauses, what was expected and what came, the smallest case, and how to see it again."""
+    label = "Finding" if number is None else f"Finding {number}"
+    title = Text(f"{label}: {found.check} in {found.case.dtype}", "bold red")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name in found.clauses:
+        grid.add_row(name, Text(_clause(name)))
+    for label, words in _facts(found.violation):
+        grid.add_row(label, Text(words))
+    for label, words in case_lines(found.case):
+        grid.add_row(label, Text(words))
+    return Group(title, Padding(grid, (0, 0, 0, 2)), *_commands(found, number, file))
+
+
+def _commands(found: Finding, number: int | None, file: str | None) -> Iterator[RenderableType]:
+    yield Text("  to see it again:")
+    yield Text(f"    {found.reproduce}", overflow="ignore", no_wrap=True)
+    if file is not None and number is not None:
+        command = shlex.join(["adam-conformance", "replay", f"{file}#{number}"])
+        yield Text(f"    {command}", overflow="ignore", no_wrap=True)
+
+
+def _clause(name: str) -> str:
+    try:
+        clause = clauses()[name]
+    except (SpecError, KeyError):
+        return "(no such clause in specs/adam.md)"
+    return f"({clause.level}) {clause.text}"
+
+
+def brief(found: Finding, number: int) -> Text:
+    """One finding in a line."""
+    v = found.violation
+    off = f", off by {ulps(v.ulp)}" if _is_interval(v) else ""
+    return Text(f"Finding {number}: {found.check} in {found.case.dtype}: {v.message}{_place(v)}{off}")
+
+
+def _place(v: Violation) -> str:
+    return f" at step {v.step}" if v.step else ""
+
+
+def _is_interval(v: Violation) -> bool:
+    return not (math.isnan(v.lo) or math.isnan(v.hi))
+
+
+def _facts(v: Violation) -> Iterator[tuple[str, str]]:
+    yield "what", v.message
+    if v.step:
+        yield "where", f"step {v.step}, parameter {v.parameter}, element {v.element}"
+    if _is_interval(v):
+        yield "expected", f"[{v.lo!r}, {v.hi!r}]"
+        yield "", f"[{v.lo.hex()}, {v.hi.hex()}]"
+        yield "got", f"{v.got!r}"
+        yield "", v.got.hex()
+        yield "off by", ulps(v.ulp)
+    elif not math.isnan(v.got):
+        yield "got", f"{v.got!r} = {v.got.hex()}"
+
+
+def ulps(distance: float) -> str:
+    """A distance in units in the last place, readable from a hundredth of one to billions of them."""
+    if math.isinf(distance):
+        return "an infinite distance"
+    return f"{distance:,.2f} ulp" if distance < 1e6 else f"{distance:.3g} ulp"
+
+
+def case_lines(case: Case) -> Iterator[tuple[str, str]]:
+    """The case, label by label: its size, what is not as in the paper, and its numbers, as far as they fit."""
+    steps = "1 step" if case.steps == 1 else f"{case.steps} steps"
+    elements = "1 element" if case.elements == 1 else f"{case.elements} elements"
+    yield "case", f"{steps}, {elements}" + (f", from the regime {case.regime}" if case.regime else "")
+    for i, hyper in enumerate(case.hyperparameters):
+        if i == 0 or hyper != case.hyperparameters[0]:
+            yield ("with" if i == 0 else f"with ({i})"), _unusual(hyper)
+    yield "start", _arrays(case.parameters)
+    for step, gradients in enumerate(case.gradients[:_STEPS], 1):
+        lr = case.lrs[step - 1] if step <= len(case.lrs) else None
+        yield f"grad {step}", _arrays(gradients) + ("" if lr is None else f", lr = {lr!r} from here on")
+    if case.steps > _STEPS:
+        yield "", f"... and {case.steps - _STEPS} more steps"
+    if case.checkpoint_after is not None:
+        yield "saved", f"and loaded after step {case.checkpoint_after}"
+
+
+def _unusual(hyper: Hyperparameters) -> str:
+    usual = Hyperparameters()
+    changed = [f.name for f in fields(hyper) if getattr(hyper, f.name) != getattr(usual, f.name)]
+    return ", ".join(f"{name} = {getattr(hyper, name)!r}" for name in changed) or "the paper's hyperparameters"
+
+
+def _arrays(arrays: Sequence[Array | None]) -> str:
+    return "; ".join("none" if a is None else _array(a) for a in arrays[:_NUMBERS]) + (
+        f"; ... {len(arrays)} arrays" if len(arrays) > _NUMBERS else ""
+    )
+
+
+def _array(array: Array) -> str:
+    flat = np.asarray(array).reshape(-1)
+    shown = ", ".join(_scalar(x) for x in flat[:_NUMBERS])
+    return f"[{shown}]" if flat.size <= _NUMBERS else f"[{shown}, ...] of shape {array.shape}"
+
+
+def _scalar(x: complex) -> str:
+    return repr(complex(x)) if np.iscomplexobj(x) else repr(float(x))  # type: ignore[arg-type]
+
+
+def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
+    """What explains the findings, on what evidence, and what to try."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("explains", Text(", ".join(found.explains)))
+    grid.add_row("evidence", Text(found.evidence))
+    if found.references:
+        grid.add_row("read", Text(", ".join(found.references)))
+    if found.kind == "dialect" and found.name in DIALECTS:
+        grid.add_row("try", Text(f"--dialect {found.name}, if that is what {report.target} means to be"))
+    return Group(Text(f"Diagnosis: the {found.kind} {found.name}", "bold yellow"), Padding(grid, (0, 0, 0, 2)))
+
+
+def verdict(report: Report) -> Text:
+    """The verdict in one sentence."""
+    counts, dialect = report.counts(), name_of(report.dialect)
+    judged = counts[PASS] + counts[FAIL] + counts[WAIVED] + counts[ERROR]
+    if report.verdict == COULD_NOT_RUN:
+        reason = report.fatal or next(c.reason for c in report.checks if c.status == ERROR)
+        return Text(f"{report.target} could not be run: {reason}", "bold red")
+    if report.verdict == DOES_NOT_CONFORM:
+        words = f"does not conform to {dialect}: {counts[FAIL]} of {judged} checks failed"
+        return Text(f"{report.target} {words}{_aside(counts)}.", "bold red")
+    if report.verdict != CONFORMS:
+        return Text(f"Nothing ran: none of {len(report.checks)} checks applies to {report.target}.", "bold red")
+    words = f"conforms to {dialect}: {counts[PASS]} checks, {counts['cases']:,} cases, {counts['elements']:,} elements"
+    if report.stale_waivers:
+        return Text(f"{report.target} {words}{_aside(counts)}; but a waiver is stale.", "bold red")
+    return Text(f"{report.target} {words}{_aside(counts)}.", "bold green")
+
+
+def _aside(counts: dict[str, int]) -> str:
+    words = [f"{counts[s]} {name}" for s, name in ((WAIVED, "waived"), (SKIP, "skipped")) if counts[s]]
+    return f" ({', '.join(words)})" if words else ""
