@@ -144,7 +144,7 @@ def _advanced(
 ) -> Enclosure:
     """`advance`, skipping what changes only `t`: a zero gradient on zero moments, without decay, and with eps > 0."""
     still = not np.any(gradient) and not np.any(enclosure.m.hi) and not np.any(enclosure.v.hi)
-    if still and not hyper.weight_decay and hyper.eps >= numerics.parameter.smallest_normal:
+    if still and not hyper.weight_decay and hyper.eps:
         return replace(enclosure, t=enclosure.t + 1)
     return advance(enclosure, gradient, hyper, numerics, dialect)
 

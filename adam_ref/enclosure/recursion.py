@@ -273,7 +273,12 @@ class _Step:
         return r.relative(box, 0 if exact else 1, error).widen(np.asarray(tiny)).clipped()
 
     def step_size(self, m: Interval, denominator: Interval) -> Interval:
-        """`lr * m_hat / D`: the corrections and lr folded or not, a quotient or a product with the reciprocal."""
+        """`lr * m_hat / D`: the corrections and lr folded or not, a quotient or a product with the reciprocal.
+
+        A numerator that underflows is off by `tiny`.  With the root of c2 folded into it (theorem T1) the denominator
+        is smaller by that root, and the error that much larger.  Where m is exactly zero so is the step, for every
+        eps > 0: an eps that underflows to 0/0 is no admissible way to hold it (clause SPE-1).
+        """
         s, r = self.for_theta, self.theta
         moving = m.size > 0
         corrected = 0 if s.c1.is_one else counts.MOMENT_CORRECTION
@@ -281,9 +286,12 @@ class _Step:
         decaying = 0 if s.decay.is_zero else counts.DECAY_IN_STEP
         factor = float(s.lr.value / s.c1.value)
         numerator = m * (s.lr.value / s.c1.value)
-        amplified = max(float(s.lr.value), 1 / float(s.c1.value))
-        numerator = numerator.widen(r.tiny * (1 + amplified) * moving)
+        amplified = max(float(s.lr.value), 1 / float(s.c1.value)) + float(s.c2.value) ** -0.5
+        numerator = numerator.widen(r.tiny * amplified * moving)
         step: Interval = numerator.divided(denominator)
+        if not s.eps.is_zero:
+            still = ~moving & (m.lo == m.hi)
+            step = Interval(np.where(still, 0.0, step.lo), np.where(still, 0.0, step.hi)) if still.any() else step
         radius = r.radius(scaled + corrected + counts.QUOTIENT + decaying, s.lr.error + s.c1.error)
         step = step.widen(radius * step.size + r.tiny * (1 + factor + numerator.size) * moving)
         return step.overflowing(r.target)

@@ -37,11 +37,11 @@ class Draw:
 
     def uniform(self, low: float, high: float, *shape: int) -> Array:
         """Uniform numbers of that shape, by default one for each step and element."""
-        return self.generator.uniform(low, high, shape or self.shape)
+        return np.asarray(self.generator.uniform(low, high, shape or self.shape))
 
     def normal(self, *shape: int) -> Array:
         """Standard normal numbers of that shape, by default one for each step and element."""
-        return self.generator.standard_normal(shape or self.shape)
+        return np.asarray(self.generator.standard_normal(shape or self.shape))
 
     def signs(self, *shape: int) -> Array:
         """Random signs of that shape, by default one for each step and element."""
