@@ -134,7 +134,9 @@ def enclosures(
     for step, gradients in enumerate(case.gradients):
         gradient = gradients[parameter]
         if gradient is not None:
-            hyper = case.hyperparameters[parameter].with_(lr=case.lr_at(step, parameter))
+            hyper = case.hyperparameters[parameter]
+            if case.lrs:
+                hyper = hyper.with_(lr=case.lr_at(step, parameter))
             enclosure = _advanced(enclosure, gradient, hyper, numerics, dialect)
         yield step + 1, enclosure, gradient is not None
 
@@ -175,7 +177,7 @@ def _compare_parameter(
             unknown = int(box.undecided.sum())
             undecided += unknown
             decided += values.size - unknown
-            worst = max(worst, _closest(box, values, fmt, quantity, step, i), key=lambda w: w.ratio)
+            worst = _closer(worst, box, values, fmt, quantity, step, i)
     return Comparison(None, worst, decided, undecided)
 
 
@@ -204,14 +206,14 @@ def _outside_by(lo: float, hi: float, got: float, fmt: Format) -> float:
     return distance / fmt.ulp(max(abs(lo), abs(hi), abs(got)) if math.isfinite(lo + hi) else got)
 
 
-def _closest(box: Interval, values: Array, fmt: Format, quantity: str, step: int, i: int) -> Worst:
+def _closer(worst: Worst, box: Interval, values: Array, fmt: Format, quantity: str, step: int, i: int) -> Worst:
+    """`worst`, or the number among `values` that came closer to the edge of its box."""
     with np.errstate(all="ignore"):
         middle, half = (box.lo + box.hi) / 2, (box.hi - box.lo) / 2
-        ratios = np.where(half > 0, np.abs(values - middle) / half, 0.0).astype(np.float64)
+        ratios = np.abs(values - middle) / half
     ratios = np.where(np.isfinite(ratios), ratios, 0.0).reshape(-1)
-    if not ratios.size:
-        return Worst()
-    e = int(ratios.argmax())
+    if not ratios.size or ratios[e := int(ratios.argmax())] <= worst.ratio:
+        return worst
     got, centre = float(values.reshape(-1)[e]), float(middle.reshape(-1)[e])
     return Worst(float(ratios[e]), abs(got - centre) / fmt.ulp(got or centre), quantity, step, i, e)
 
