@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -36,10 +37,14 @@ from conformance.report import (
     WAIVED,
     CheckResult,
     Finding,
+    Recorded,
     Report,
     suite_hash,
 )
 from conformance.specs import SpecError, clauses
+
+if TYPE_CHECKING:
+    from conformance.explain import Explanation
 
 IN_FULL = 3
 """Findings that are shown with their case; the others get a line each."""
@@ -88,12 +93,13 @@ def blocks(report: Report, file: str | None = None) -> Iterator[RenderableType]:
 
 def heading(report: Report) -> RenderableType:
     """What was judged, as what, and by what."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("target", Text(f"{report.target} (version {report.version})"))
-    grid.add_row("dialect", Text(name_of(report.dialect)))
-    grid.add_row("profile", f"{report.profile}, seed {report.seed}")
-    grid.add_row("suite", f"adam-conformance {__version__}, hash {suite_hash()}")
-    return grid
+    rows = (
+        ("target", f"{report.target} (version {report.version})"),
+        ("dialect", name_of(report.dialect)),
+        ("profile", f"{report.profile}, seed {report.seed}"),
+        ("suite", f"adam-conformance {__version__}, hash {suite_hash()}"),
+    )
+    return two_columns(rows)
 
 
 def _by(results: Iterable[CheckResult], attribute: str) -> list[tuple[str, list[CheckResult]]]:
@@ -159,16 +165,8 @@ def finding(found: Finding, number: int | None = None, file: str | None = None) 
     """One finding in full: clauses, what was expected and what came, the smallest case, and how to see it again."""
     label = "Finding" if number is None else f"Finding {number}"
     title = Text(f"{label}: {found.check} in {found.case.dtype}", "bold red")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name in found.clauses:
-        grid.add_row(name, Text(_clause(name)))
-    for label, words in _facts(found.violation):
-        grid.add_row(label, Text(words))
-    for label, words in case_lines(found.case):
-        grid.add_row(label, Text(words))
-    return Group(title, Padding(grid, (0, 0, 0, 2)), *_commands(found, number, file))
+    rows = [*((name, _clause(name)) for name in found.clauses), *_facts(found.violation), *case_lines(found.case)]
+    return Group(title, Padding(two_columns(rows), (0, 0, 0, 2)), *_commands(found, number, file))
 
 
 def _commands(found: Finding, number: int | None, file: str | None) -> Iterator[RenderableType]:
@@ -265,16 +263,13 @@ def _scalar(x: complex) -> str:
 
 def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
     """What explains the findings, on what evidence, and what to try."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("explains", Text(", ".join(found.explains)))
-    grid.add_row("evidence", Text(found.evidence))
+    rows = [("explains", ", ".join(found.explains)), ("evidence", found.evidence)]
     if found.references:
-        grid.add_row("read", Text(", ".join(found.references)))
+        rows.append(("read", ", ".join(found.references)))
     if found.kind == "dialect" and found.name in DIALECTS:
-        grid.add_row("try", Text(f"--dialect {found.name}, if that is what {report.target} means to be"))
-    return Group(Text(f"Diagnosis: the {found.kind} {found.name}", "bold yellow"), Padding(grid, (0, 0, 0, 2)))
+        rows.append(("try", f"--dialect {found.name}, if that is what {report.target} means to be"))
+    title = Text(f"Diagnosis: the {found.kind} {found.name}", "bold yellow")
+    return Group(title, Padding(two_columns(rows), (0, 0, 0, 2)))
 
 
 def verdict(report: Report) -> Text:
@@ -298,3 +293,30 @@ def verdict(report: Report) -> Text:
 def _aside(counts: dict[str, int]) -> str:
     words = [f"{counts[s]} {name}" for s, name in ((WAIVED, "waived"), (SKIP, "skipped")) if counts[s]]
     return f" ({', '.join(words)})" if words else ""
+
+
+def replayed(recorded: Recorded, result: CheckResult) -> RenderableType:
+    """What became of a recorded finding."""
+    if result.status == FAIL and result.finding is not None:
+        same = result.finding.violation == recorded.finding.violation
+        words = "it is still there, to the last bit" if same else "it is still there, with other numbers"
+        return Group(finding(result.finding), "", Text(f"{recorded.target}: {words}.", "bold red"))
+    if result.status == PASS:
+        return Text(f"{recorded.target}: {result.id} in {result.dtype} finds nothing wrong with it now.", "bold green")
+    return Text(f"{recorded.target} could not be run: {result.reason}", "bold red")
+
+
+def two_columns(rows: Iterable[tuple[str, str]]) -> Table:
+    """Labels that are never broken, and words that fill the rest of the line."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, words in rows:
+        grid.add_row(Text(label), Text(words))
+    return grid
+
+
+def explanation(found: Explanation) -> RenderableType:
+    """Anything that has an id, in words."""
+    title = Text.assemble((f"{found.kind} {found.id}", "bold"), f": {found.line}")
+    return Group(title, Padding(two_columns(found.facts), (0, 0, 0, 2)))

@@ -22,7 +22,6 @@ from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Re
 from conformance.shrink import shrink
 from conformance.usage import UsageError
 
-
 DEVICES = ("cpu", "cuda")
 
 
@@ -54,9 +53,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         allowed = {"profile": tuple(PROFILES), "device": DEVICES, "dtype": (*FORMATS, *COMPONENTS)}
-        for what, given in (("profile", self.profile), ("device", self.device), *(("dtype", d) for d in self.dtypes)):
-            if given not in allowed[what]:
-                raise UsageError(f"no {what} is called {given!r}: allowed are {', '.join(allowed[what])}")
+        for what, name in (("profile", self.profile), ("device", self.device), *(("dtype", d) for d in self.dtypes)):
+            if name not in allowed[what]:
+                raise UsageError(f"no {what} is called {name!r}: allowed are {', '.join(allowed[what])}")
         self.checks()
 
     def checks(self) -> list[Check]:

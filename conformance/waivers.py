@@ -3,8 +3,8 @@
     [waivers]
     "update.exact-zeros-float16" = "eps underflows in half precision; we raise it in production"
 
-A waiver names a check (`update.exact-zeros`, in every dtype) or a check in one dtype (`update.exact-zeros-float16`).  One
-that the run shows to be unneeded is stale and makes the run fail: waivers cannot rot.
+A waiver names a check (`update.exact-zeros`, in every dtype), or a check in one dtype (`update.exact-zeros-float16`).
+One that the run shows to be unneeded is stale, and makes the run fail: waivers cannot rot.
 """
 
 from __future__ import annotations

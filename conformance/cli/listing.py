@@ -1,0 +1,16 @@
+"""`adam-conformance list`: the ids of everything of one kind."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("list")
+@click.argument("what")
+@click.option("--no-color", is_flag=True, help="No colours in a terminal either.")
+def listing(what: str, no_color: bool) -> None:
+    """List WHAT: checks, clauses, dialects, regimes, targets, theorems or faults."""
+    from conformance.explain import listed
+    from conformance.rendering import console, two_columns
+
+    console(colour=not no_color).print(two_columns(listed(what)), crop=False)

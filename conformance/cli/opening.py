@@ -1,0 +1,60 @@
+"""A target on its way up: its worker starts at once and imports the target while we import our own things."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adam_ref import Dialect
+    from conformance.hosts import Host, Isolated
+
+
+class Opening:
+    """A target that was asked for and may not be there yet.
+
+    Args:
+        address: of the target.
+        dialect: the declared one, `None` where none is.
+        device: "cpu" or "cuda".
+        timeout: seconds that any one answer may take.
+        in_process: run the target here and not in a worker.
+
+    """
+
+    def __init__(self, address: str, dialect: Dialect | None, device: str, timeout: float, *, in_process: bool) -> None:
+        self.address, self.dialect, self.device = address, dialect, device
+        self.worker: Isolated | None = None
+        if not in_process:
+            from conformance.hosts import Isolated
+
+            self.worker = Isolated(address, dialect=dialect, device=device, timeout=timeout)
+
+    def wait(self) -> Host:
+        """The target, ready to run; raises `TargetError` where it cannot be."""
+        if self.worker is not None:
+            return self.worker.wait_until_ready()
+        from conformance.hosts import InProcess
+        from conformance.targets import load_target
+
+        return InProcess(load_target(self.address, dialect=self.dialect, device=self.device))
+
+    def close(self) -> None:
+        """End the worker, where there is one."""
+        if self.worker is not None:
+            self.worker.close()
+
+
+@contextlib.contextmanager
+def opening(
+    address: str, dialect: Dialect | None, device: str, timeout: float, *, in_process: bool
+) -> Iterator[Opening]:
+    """Start a target and end it whatever happens; what it prints meanwhile stays out of our standard output."""
+    begun = Opening(address, dialect, device, timeout, in_process=in_process)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield begun
+    finally:
+        begun.close()

@@ -1,0 +1,117 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from conformance.usage import UsageError
+
+if TYPE_CHECKING:
+    from adam_ref import Dialect
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class WithAxes(click.Command):
+    """A command with an option for each axis of the dialect; reading the axes waits until options are looked at."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own options, and then the axes."""
+        return [*super().get_params(ctx), *_axis_options()]
+
+
+def _axis_options() -> list[click.Parameter]:
+    from adam_ref.dialect import AXES
+
+    return [
+        click.Option(
+            [f"--{axis.replace('_', '-')}", axis],
+            type=click.Choice([str(value).lower() for value in values]),
+            help="Replaces this axis of the dialect.",
+        )
+        for axis, values in AXES.items()
+    ]
+
+
+def dialect_of(name: str, axes: dict[str, str | None]) -> Dialect:
+    """The dialect called `name` with the axes that were given replaced; raises `UsageError` on an unknown name."""
+    from adam_ref.dialect import AXES, DialectError, named_dialect
+
+    try:
+        dialect = named_dialect(name)
+    except DialectError as error:
+        raise UsageError(str(error)) from error
+    given = {
+        axis: next(value for value in AXES[axis] if str(value).lower() == word)
+        for axis, word in axes.items()
+        if word is not None
+    }
+    return dialect.with_(**given)
+
+
+def _target_address(_: click.Context, __: click.Parameter, address: str | None) -> str:
+    """What the command line names, or the shipped Adam; what is no address at all is a usage error."""
+    from conformance.protocol import TargetError
+    from conformance.targets import DEFAULT_TARGET, parse_address
+
+    try:
+        parse_address(address or DEFAULT_TARGET)
+    except TargetError as error:
+        raise click.BadParameter(str(error)) from error
+    return address or DEFAULT_TARGET
+
+
+def _new_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"{str(path)!r} cannot be written: there is no directory {str(path.parent)!r}")
+    return path
+
+
+def target_argument(*, required: bool) -> Callable[[_Command], _Command]:
+    """TARGET, `package.module:Class?key=value`."""
+    return click.argument("target", required=required, callback=_target_address)
+
+
+def output_option(flag: str, words: str) -> Callable[[_Command], _Command]:
+    """A file to be written, whose directory must be there before anything runs."""
+    kind = click.Path(dir_okay=False, writable=True, path_type=Path)
+    return click.option(flag, type=kind, callback=_new_file, metavar="FILE", help=words)
+
+
+def common_options(command: _Command) -> _Command:
+    """How the target is run, and how the outcome is shown."""
+    options = [
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=60.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="What hangs longer than this, the target's import included, could not be run.",
+        ),
+        click.option("--in-process", is_flag=True, help="No worker, and no protection against a hang or a crash."),
+        click.option("--no-color", is_flag=True, help="No colours in a terminal either."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def device_option(command: _Command) -> _Command:
+    """Where the parameters live."""
+    words = "Where the parameters live."
+    return click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help=words)(
+        command
+    )
+
+
+def format_option(command: _Command) -> _Command:
+    """For people or for programs."""
+    words = "For people, or for programs."
+    return click.option(
+        "--format", "form", type=click.Choice(["pretty", "json"]), default="pretty", show_default=True, help=words
+    )(command)

@@ -1,0 +1,37 @@
+"""`adam-conformance replay`: one finding of a report, again."""
+
+from __future__ import annotations
+
+import click
+
+from conformance.cli import options
+from conformance.cli.opening import opening
+from conformance.usage import UsageError
+
+
+@click.command(epilog="Exit status: 0 it is gone, 1 it is still there, 2 usage, 3 the target could not be run.")
+@click.argument("which", metavar="REPORT#N")
+@options.common_options
+def replay(which: str, timeout: float, in_process: bool, no_color: bool) -> int:
+    """Run finding N of a report file again, from the report alone."""
+    from conformance.protocol import TargetError
+    from conformance.report import read_finding
+
+    recorded = read_finding(*_parsed(which))
+    with opening(recorded.target, recorded.dialect, recorded.device, timeout, in_process=in_process) as begun:
+        from conformance.rendering import console, replayed
+        from conformance.replay import not_again, run_again
+
+        try:
+            result = run_again(begun.wait(), recorded)
+        except TargetError as error:
+            result = not_again(recorded, str(error))
+    console(colour=not no_color).print(replayed(recorded, result), crop=False)
+    return {"pass": 0, "fail": 1}.get(result.status, 3)
+
+
+def _parsed(which: str) -> tuple[str, int]:
+    path, _, number = which.rpartition("#")
+    if not path or not number.isdigit():
+        raise UsageError(f"{which!r} names no finding: write REPORT#N, for example report.json#1 for its first finding")
+    return path, int(number)
