@@ -85,7 +85,7 @@ def blocks(report: Report, file: str | None = None) -> Iterator[RenderableType]:
     for number, found in numbered[:IN_FULL]:
         yield Group("", finding(found, number, file))
     if len(numbered) > IN_FULL:
-        yield Group("", *(brief(found, number) for number, found in numbered[IN_FULL:]))
+        yield Group("", brief(numbered[IN_FULL:]))
     for explanation in report.diagnosis:
         yield Group("", diagnosis(explanation, report))
     yield Group("", verdict(report))
@@ -185,15 +185,17 @@ def _clause(name: str) -> str:
     return f"({clause.level}) {clause.text}"
 
 
-def brief(found: Finding, number: int) -> Text:
-    """One finding in a line."""
-    v = found.violation
-    off = f", off by {ulps(v.ulp)}" if _is_interval(v) else ""
-    return Text(f"Finding {number}: {found.check} in {found.case.dtype}: {v.message}{_place(v)}{off}")
-
-
-def _place(v: Violation) -> str:
-    return f" at step {v.step}" if v.step else ""
+def brief(numbered: Sequence[tuple[int, Finding]]) -> RenderableType:
+    """Findings in a line each."""
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    grid.add_column("Finding", justify="right", style="bold red")
+    for name in ("check", "dtype", "step", "off by"):
+        grid.add_column(name, no_wrap=name != "off by")
+    for number, found in numbered:
+        v = found.violation
+        off = ulps(v.ulp) if _is_interval(v) else v.message
+        grid.add_row(str(number), Text(found.check), found.case.dtype, str(v.step or ""), Text(off))
+    return grid
 
 
 def _is_interval(v: Violation) -> bool:
@@ -266,10 +268,12 @@ def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
     rows = [("explains", ", ".join(found.explains)), ("evidence", found.evidence)]
     if found.references:
         rows.append(("read", ", ".join(found.references)))
+    parts: list[RenderableType] = [Text(f"Diagnosis: the {found.kind} {found.name}", "bold yellow")]
+    parts.append(Padding(two_columns(rows), (0, 0, 0, 2)))
     if found.kind == "dialect" and found.name in DIALECTS:
-        rows.append(("try", f"--dialect {found.name}, if that is what {report.target} means to be"))
-    title = Text(f"Diagnosis: the {found.kind} {found.name}", "bold yellow")
-    return Group(title, Padding(two_columns(rows), (0, 0, 0, 2)))
+        command = shlex.join(["adam-conformance", "check", report.target, "--dialect", found.name])
+        parts += ["  if that is what it means to be:", Text(f"    {command}", overflow="ignore", no_wrap=True)]
+    return Group(*parts)
 
 
 def verdict(report: Report) -> Text:
