@@ -76,9 +76,16 @@ class Format:
         return replace(self, flush_to_zero=True)
 
     def round(self, values: Any) -> Array:
-        """`values` rounded to nearest in this format, as float64 (infinite past `largest`)."""
-        with np.errstate(over="ignore"):
-            return np.asarray(values, dtype=np.float64).astype(self.dtype).astype(np.float64)
+        """`values` rounded to nearest in this format, ties to even, as float64 (infinite past `largest`).
+
+        In one rounding: casting to bfloat16 goes through float32 and so rounds twice.
+        """
+        exact = np.asarray(values, dtype=np.float64)
+        if self.precision >= 53:
+            return exact
+        exponents = np.maximum(np.frexp(exact)[1] - 1, self.min_exponent) - self.precision + 1
+        rounded = np.ldexp(np.rint(np.ldexp(exact, -exponents)), exponents)
+        return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, rounded), rounded)
 
     def holds(self, value: float) -> bool:
         """Whether `value` is a number of this format, so that casting it is exact."""

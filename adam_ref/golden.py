@@ -98,8 +98,7 @@ def init(parameters: Any) -> Any:
     if isinstance(parameters, list | tuple):
         return [init(parameter) for parameter in parameters]
     theta = checked_parameter(parameters)
-    zero = np.zeros_like(theta)
-    return State(0, theta, zero, zero, zero)
+    return State(0, theta, np.zeros_like(theta), np.zeros_like(theta), np.zeros_like(theta))
 
 
 @overload

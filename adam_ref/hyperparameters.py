@@ -72,8 +72,16 @@ def _validated(name: str, value: Any) -> float | bool:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise HyperparameterError(f"{name} = {value!r} ({type(value).__name__}) is not allowed: it must be {allowed}")
-    number = float(value)
+    number = _as_float(value)
     upper = 1.0 if allowed is _DECAY_RATE else math.inf
     if not 0.0 <= number < upper:
         raise HyperparameterError(f"{name} = {number!r} is not allowed: it must be {allowed}")
     return number
+
+
+def _as_float(value: Any) -> float:
+    """A real number as a float; infinite past the largest one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
