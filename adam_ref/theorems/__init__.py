@@ -39,6 +39,9 @@ class _Theorems(Mapping[str, "Theorem"]):
         theorem: Theorem = import_module(f"{__name__}.{self.modules[key]}").THEOREM
         return theorem
 
+    def __contains__(self, key: object) -> bool:
+        return key in self.modules
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.modules)
 

@@ -54,8 +54,10 @@ class Context:
         """The conditions imply `condition`."""
         if condition == sp.true or condition in self.conditions:
             return True
-        if isinstance(condition, (sp.Or, sp.And)):
-            return (any if isinstance(condition, sp.Or) else all)(self.implies(c) for c in condition.args)
+        if isinstance(condition, sp.And):
+            return all(self.implies(c) for c in condition.args)
+        if isinstance(condition, sp.Or):
+            return all(any(case.implies(c) for c in condition.args) for case in self._cases)
         if isinstance(condition, sp.Ne):
             return self.nonzero(condition.lhs - condition.rhs)
         if isinstance(condition, sp.Eq):

@@ -10,6 +10,7 @@ import mpmath
 import sympy as sp
 
 from adam_ref.theorems import evaluate
+from adam_ref.theorems.context import Context
 from adam_ref.theorems.judge import Judge
 from adam_ref.theorems.model import Claim, Counterexample, Theorem, Variant
 from adam_ref.theorems.proof import (
@@ -33,7 +34,7 @@ def prove(theorem: Theorem, *, on_step: Callable[[StepResult], None] = lambda _:
     began = time.perf_counter()
     with mpmath.workdps(evaluate.DIGITS + evaluate.GUARD):
         derivation = tuple(theorem.derive())
-        steps = tuple(_told(result, on_step) for result in _run(theorem, derivation))
+        steps = tuple(_told(result, on_step) for result in verify(theorem.context, derivation, seed=theorem.id))
         attack = _attack(theorem)
         known = tuple(zip(derivation, steps, strict=True))
         variants = tuple(_refuse(theorem, variant, known) for variant in theorem.variants)
@@ -81,10 +82,10 @@ def _established(claim: Claim, steps: Iterable[Step], theorem: Theorem) -> bool:
 # Steps
 
 
-def _run(
-    theorem: Theorem, steps: Iterable[Step], known: Sequence[tuple[Step, StepResult]] = ()
+def verify(
+    context: Context, steps: Iterable[Step], *, seed: str = "", known: Sequence[tuple[Step, StepResult]] = ()
 ) -> Iterator[StepResult]:
-    """Verify `steps` in order; those that hold may be used by the next.
+    """Verify `steps` in order under the conditions of `context`; those that hold may be used by the next.
 
     As long as the derivation is that of `known`, the results are taken from there.
     """
@@ -92,16 +93,16 @@ def _run(
     unchanged = True
     for n, step in enumerate(steps):
         unchanged = unchanged and n < len(known) and step == known[n][0]
-        result = known[n][1] if unchanged else _verify(theorem, step, established)
+        result = known[n][1] if unchanged else _verify(context, step, established, seed)
         if result.ok:
             established.append(step)
         yield result
 
 
-def _verify(theorem: Theorem, step: Step, established: list[Step]) -> StepResult:
+def _verify(context: Context, step: Step, established: list[Step], seed: str) -> StepResult:
     began = time.perf_counter()
     usable = tuple(s.statement for s in established if set(s.assuming) <= set(step.assuming))
-    judge = Judge(theorem.context.having(*step.assuming), usable, theorem.id)
+    judge = Judge(context.having(*step.assuming), usable, seed)
     outcomes: list[Outcome] = []
     for obligation in step.obligations:
         outcomes.append(judge.outcome(obligation))
@@ -159,7 +160,8 @@ def _limit_at(relation: sp.Basic, point: evaluate.Point) -> tuple[bool, Any]:
 
 def _refuse(theorem: Theorem, variant: Variant, known: Sequence[tuple[Step, StepResult]]) -> VariantResult:
     """Run the derivation with the wrong ingredients; a refuted step refuses it."""
-    numbered = enumerate(_run(theorem, theorem.derive(**variant.change), known), 1)
+    changed = theorem.derive(**variant.change)
+    numbered = enumerate(verify(theorem.context, changed, seed=theorem.id, known=known), 1)
     n, result = next(((n, result) for n, result in numbered if not result.ok), (0, None))
     if result is None:
         return VariantResult(variant.name, variant.words, False, 0, "", "every step was verified")

@@ -238,8 +238,10 @@ def describe(point: Mapping[sp.Basic, Any]) -> dict[str, str]:
 
 
 def _edges(context: Context, symbol: sp.Symbol) -> list[Any]:
+    """The ends of its range that it may take, and zero."""
     known = context.range(symbol)
-    return [_number(end.value, symbol) for end in (known.low, known.high) if not end.open and end.value.is_finite]
+    ends = [_number(end.value, symbol) for end in (known.low, known.high) if not end.open and end.value.is_finite]
+    return ends if known.nonzero or 0 in ends else [*ends, _number(sp.S.Zero, symbol)]
 
 
 def _number(number: sp.Expr, symbol: sp.Symbol) -> Any:

@@ -108,7 +108,6 @@ THEOREM = Theorem(
             ),
         ),
     ),
-    uses=("T1",),
     remarks=(
         "e may be any real number here, negative ones included, as long as O has a denominator.",
         "Two gradient histories can still give equal parameters by accident; T2 is about the update as a function.",

@@ -19,6 +19,7 @@ from adam_ref.theorems.steps import (
     both_or_neither,
     bound,
     case,
+    cite,
     differentiate,
     equals,
     equivalent,
@@ -67,7 +68,12 @@ def derive(
         ),
         equivalent(equals(ratio, high), equals(eps, 0), -weight * (1 - s), "And only eps = 0 gives the high end."),
     )
-    yield rewrite(optimized(eps), unoptimized(effective), "T1 read backwards: eps = (eps/sqrt(c2))*sqrt(c2).")
+    yield cite(
+        "T1",
+        equals(unoptimized(effective), optimized(eps)),
+        "T1 read backwards: eps is (eps/sqrt(c2))*sqrt(c2).",
+        where={eps: EFFECTIVE},
+    )
     slope = eps * (1 - s) * weight**2 / (2 * sp.sqrt(v))
     yield from case(
         INNER,
@@ -125,7 +131,7 @@ THEOREM = Theorem(
         Claim(at_most(RATIO, 1), "the high end"),
         Claim(both_or_neither(equals(RATIO, s), equals(sp.sqrt(v), 0)), "reached only at v = 0", assuming=(PROPER,)),
         Claim(both_or_neither(equals(RATIO, 1), equals(eps, 0)), "reached only at eps = 0", assuming=(PROPER,)),
-        Claim(equals(optimized(eps), unoptimized(EFFECTIVE)), "the effective epsilon"),
+        Claim(equals(unoptimized(EFFECTIVE), optimized(eps)), "the effective epsilon"),
         Claim(RISES, "the gap closes as v grows", assuming=(INNER,)),
     ),
     derive=derive,
