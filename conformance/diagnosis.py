@@ -55,7 +55,7 @@ def fitting_dialects(seen: Sequence[Seen], *, flush_to_zero: bool = False) -> li
         return []
     fitting = []
     for dialect in _candidates(case for case, _ in seen):
-        accuracy = _class_of(seen, dialect, flush_to_zero=flush_to_zero)
+        accuracy = class_of(seen, dialect, flush_to_zero=flush_to_zero)
         if accuracy is not None:
             fitting.append((dialect, accuracy))
     return fitting
@@ -68,7 +68,7 @@ def _candidates(cases: Iterable[Case]) -> list[Dialect]:
     return sorted(dialects, key=lambda d: len(d.differences(Dialect())))
 
 
-def _class_of(seen: Sequence[Seen], dialect: Dialect, *, flush_to_zero: bool) -> str | None:
+def class_of(seen: Sequence[Seen], dialect: Dialect, *, flush_to_zero: bool) -> str | None:
     """The best class in which everything lies inside; the first trajectory outside ends the search."""
     for accuracy in (CLASS_A, CLASS_B):
         if all(

@@ -25,7 +25,7 @@ from adam_ref.arrays import Array
 from adam_ref.dialect import name_of
 from conformance.case import Case
 from conformance.compare import Violation
-from conformance.diagnosis import Diagnosis
+from conformance.diagnosis import FAMILIES, Diagnosis
 from conformance.report import (
     CONFORMS,
     COULD_NOT_RUN,
@@ -45,6 +45,7 @@ from conformance.specs import SpecError, clauses
 
 if TYPE_CHECKING:
     from conformance.explain import Explanation
+    from conformance.identify import Identification
 
 IN_FULL = 3
 """Findings that are shown with their case; the others get a line each."""
@@ -324,3 +325,30 @@ def explanation(found: Explanation) -> RenderableType:
     """Anything that has an id, in words."""
     title = Text.assemble((f"{found.kind} {found.id}", "bold"), f": {found.line}")
     return Group(title, Padding(two_columns(found.facts), (0, 0, 0, 2)))
+
+
+def identification(found: Identification) -> RenderableType:
+    """Which dialects fit, and what could not be told."""
+    title = Text(f"{found.target} (version {found.version})", "bold")
+    rows: list[tuple[str, str]] = []
+    for fit in found.fits:
+        accuracy = ", ".join(f"{value} in {dtype}" for dtype, value in fit.accuracy.items())
+        rows += [("dialect", name_of(fit.dialect)), ("class", accuracy)]
+        rows += [(axis, str(value)) for axis, value in vars(fit.dialect).items() if axis not in dict(found.untold)]
+        rows += [("epsilon as in", FAMILIES[fit.dialect.epsilon]), ("", "")]
+    rows += [(axis, f"not told: {reason}") for axis, reason in found.untold]
+    return Group(title, Padding(two_columns(rows), (0, 0, 0, 2)), "", _identity(found))
+
+
+def _identity(found: Identification) -> Text:
+    if found.fatal:
+        return Text(f"{found.target} could not be run: {found.fatal}", "bold red")
+    if not found.cases:
+        return Text(f"Nothing ran: {found.target} claims none of the dtypes and devices asked for.", "bold red")
+    if not found.fits:
+        axes = ", ".join(found.refuted)
+        words = f"is no dialect: no value of {axes} fits what {found.cases} probes showed"
+        return Text(f"{found.target} {words}; adam-conformance check says what is wrong.", "bold red")
+    names = " or ".join(name_of(fit.dialect) for fit in found.fits)
+    same = f"; nothing that it lets us vary tells {', '.join(found.undistinguished)} apart" if found.fits[1:] else ""
+    return Text(f"{found.target} is {names}, as far as {found.cases} probes show{same}.", "bold green")

@@ -24,15 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dialect", "dialect_name", default="adam", show_default=True, metavar="NAME", help="See `list dialects`."
 )
-@click.option(
-    "--dtype",
-    "dtypes",
-    multiple=True,
-    default=("float32", "float64"),
-    show_default=True,
-    metavar="NAME",
-    help="Repeatable.",
-)
+@options.dtype_option
 @options.device_option
 @click.option("--profile", default="standard", show_default=True, metavar="NAME", help="quick, standard or thorough.")
 @click.option("--only", multiple=True, metavar="ID", help="This check or chapter alone; repeatable.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,6 +99,30 @@ def common_options(command: _Command) -> _Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def dtype_option(command: _Command) -> _Command:
+    """Of the parameters; each is tried."""
+    return click.option(
+        "--dtype",
+        "dtypes",
+        multiple=True,
+        default=("float32", "float64"),
+        show_default=True,
+        metavar="NAME",
+        help="Of the parameters; repeatable.",
+    )(command)
+
+
+def require_dtypes(dtypes: Sequence[str]) -> None:
+    """Raise `UsageError` on a dtype that does not exist."""
+    from adam_ref.formats import FormatError, named_format
+
+    for dtype in dtypes:
+        try:
+            named_format(dtype)
+        except FormatError as error:
+            raise UsageError(str(error)) from error
 
 
 def device_option(command: _Command) -> _Command:

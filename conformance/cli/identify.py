@@ -1,0 +1,49 @@
+"""`adam-conformance identify`: which dialect is it?"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from conformance.cli import options
+from conformance.cli.opening import opening
+
+
+@click.command(
+    epilog="Exit status: 0 a dialect fits, 1 none fits, 2 usage, 3 the target could not be run, 5 nothing ran."
+)
+@options.target_argument(required=True)
+@options.dtype_option
+@options.device_option
+@options.format_option
+@options.common_options
+def identify(
+    target: str,
+    dtypes: tuple[str, ...],
+    device: str,
+    form: str,
+    timeout: float,
+    in_process: bool,
+    no_color: bool,
+) -> int:
+    """Say which dialect TARGET is, with none declared.
+
+    The answer comes from a few probes of its parameters alone. It is no verdict: `check --dialect` gives that.
+    """
+    with opening(target, None, device, timeout, in_process=in_process) as begun:
+        from conformance import identify as probing
+        from conformance.protocol import TargetError
+
+        options.require_dtypes(dtypes)
+        try:
+            found = probing.identify(begun.wait(), tuple(dict.fromkeys(dtypes)), device)
+        except TargetError as error:
+            found = probing.Identification(target, fatal=str(error))
+    if form == "json":
+        click.echo(json.dumps(found.to_json(), indent=1, allow_nan=False))
+    else:
+        from conformance.rendering import console, identification
+
+        console(colour=not no_color).print(identification(found), crop=False)
+    return found.exit_code
