@@ -116,11 +116,15 @@ def stays_in_its_element(case: Case, context: Context) -> Examination:
     """The other elements lie inside their enclosures; the spoilt one is no longer a finite number like any other."""
     seen = context.trajectory(case)
     examined = inside_enclosure(case, context, trajectory=seen)
-    spoilt = case.gradients[1][0]
-    assert spoilt is not None
-    value = seen.parameters[1][0].reshape(-1)[SPOILT]
-    if examined.violation is None and np.isnan(spoilt.reshape(-1)[SPOILT]) and np.isfinite(value):
-        return Examination.rule(broken(f"a NaN gradient was swallowed: the parameter is {value!r}", 2, 0, SPOILT), 1)
+    if examined.violation is not None:
+        return examined
+    for step, gradients in enumerate(case.gradients, 1):
+        for i, gradient in enumerate(gradients):
+            for e in [] if gradient is None else map(int, np.flatnonzero(np.isnan(gradient.reshape(-1)))):
+                value = seen.parameters[step - 1][i].reshape(-1)[e]
+                if np.isfinite(value):
+                    message = f"a NaN gradient was swallowed: the parameter is {value!r}"
+                    return Examination.rule(broken(message, step, i, e), 1)
     return examined
 
 
