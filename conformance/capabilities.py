@@ -23,6 +23,7 @@ class Capabilities:
         none_gradients: a gradient may be missing (`None`) for some parameters at some steps.
         lr_schedule: the learning rate may change between steps.
         state: the moments can be read.
+        counter: a step counter can be read with the state.
         checkpoint: `save` and `load`.
         several: more than one parameter array at a time.
         flush_to_zero: it runs where subnormal numbers are flushed to zero.
@@ -38,6 +39,7 @@ class Capabilities:
     none_gradients: bool = False
     lr_schedule: bool = False
     state: bool = False
+    counter: bool = False
     checkpoint: bool = False
     several: bool = True
     flush_to_zero: bool = False

@@ -110,7 +110,7 @@ class _Run:
                 self.changed.append((step, i))
         if self.target.capabilities.state:
             self.moments.append(tuple(map(_as_moments, self._call("state", lambda: self.session.state()))))
-        if not self.shared and hasattr(self.session, "shared_memory"):
+        if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
             self.shared.extend(self._call("shared_memory", lambda: self.session.shared_memory()))
 
     def _checked(self, returned: Any, step: int) -> tuple[Array, ...]:

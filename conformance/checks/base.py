@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from adam_ref import Dialect, Format, named_format
 from conformance.capabilities import Capabilities
 from conformance.case import Case, Trajectory
+from conformance.cases.build import pinned_cases
+from conformance.cases.regimes import REGIMES
 from conformance.compare import PARAMETER, Comparison, Violation, Worst, best_class
 
 Runner = Callable[[Sequence[Case]], list[Trajectory]]
@@ -153,6 +155,25 @@ class Check:
             if kind not in ("settable", "free", "weight_decay") and not getattr(claims, kind):
                 return f"the target does not claim {kind}"
         return None
+
+
+LONG = 100
+"""Regimes with more steps than this are run with the first pinned hyperparameters only: their point is their length."""
+
+
+def from_regimes(*names: str, at_most: int | None = None) -> Callable[[Context], list[Case]]:
+    """The pinned cases of these regimes, for `at_most` sets of hyperparameters (the profile's number by default)."""
+
+    def cases(context: Context) -> list[Case]:
+        found = []
+        for name in names:
+            sets = 1 if REGIMES[name].steps > LONG else at_most or context.profile.pinned
+            found += pinned_cases(
+                REGIMES[name], context.capabilities, context.dtype, context.seed, context.device, sets
+            )
+        return found
+
+    return cases
 
 
 def inside_enclosure(

@@ -12,7 +12,7 @@ from conformance.case import Case, Trajectory
 from conformance.cases.build import as_dtype, pinned_cases
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
-from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure
+from conformance.checks.base import Check, Context, Examination, broken, from_regimes, inside_enclosure
 from conformance.compare import Violation
 
 SHIFT = 5
@@ -22,12 +22,7 @@ SIZES = (1, 2, 3, 5, 8, 13, 17, 33, 65)
 """Around the widths of vector registers, so that tails and remainders are taken."""
 
 
-def _ordinary(context: Context) -> Iterable[Case]:
-    names = ("ordinary", "exact-zeros")
-    for name in names:
-        yield from pinned_cases(
-            REGIMES[name], context.capabilities, context.dtype, context.seed, context.device, context.profile.pinned
-        )
+_ordinary = from_regimes("ordinary", "exact-zeros")
 
 
 def _scalable(context: Context) -> Iterable[Case]:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from conformance.case import Case
-from conformance.cases.build import pinned_cases
-from conformance.cases.regimes import REGIMES
-from conformance.checks.base import Check, Context, Examination, broken
-
-
-def _from(*names: str):  # type: ignore[no-untyped-def]
-    def cases(context: Context) -> Iterable[Case]:
-        for name in names:
-            yield from pinned_cases(REGIMES[name], context.capabilities, context.dtype, context.seed, context.device, 2)
-
-    return cases
+from conformance.checks.base import Check, Context, Examination, broken, from_regimes
 
 
 def gradients_untouched(case: Case, context: Context) -> Examination:
@@ -79,27 +68,27 @@ CHECKS = [
         title="gradients are left as they are",
         clauses=("PUR-1",),
         examine=gradients_untouched,
-        cases=_from("ordinary", "maximize", "weight-decay"),
+        cases=from_regimes("ordinary", "maximize", "weight-decay", at_most=2),
     ),
     Check(
         id="purity.memory",
         title="parameters, gradients and moments share no memory",
         clauses=("PUR-2",),
         examine=nothing_shared,
-        cases=_from("ordinary"),
+        cases=from_regimes("ordinary", at_most=2),
     ),
     Check(
         id="purity.sessions",
         title="optimizers share nothing with one another",
         clauses=("PUR-3",),
         examine=sessions_apart,
-        cases=_from("ordinary"),
+        cases=from_regimes("ordinary", at_most=2),
     ),
     Check(
         id="purity.repeatable",
         title="the same inputs give the same bits",
         clauses=("PUR-4",),
         examine=repeatable,
-        cases=_from("ordinary"),
+        cases=from_regimes("ordinary", at_most=2),
     ),
 ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from adam_ref.formats import COMPONENTS
-from conformance.cases.build import drawn_cases, pinned_cases
-from conformance.cases.regimes import REGIMES, Regime
-from conformance.checks.base import Check, Context, inside_enclosure
+from hypothesis.strategies import SearchStrategy
 
-_LONG = 100
-"""Regimes with more steps than this are run with the first pinned hyperparameters only: their point is their length."""
+from conformance.case import Case
+from conformance.cases.build import drawn_cases
+from conformance.cases.regimes import REGIMES, Regime
+from conformance.checks.base import LONG, Check, Context, from_regimes, inside_enclosure
 
 CLAUSES: dict[str, tuple[str, ...]] = {
     "ordinary": ("UPD-1", "UPD-2"),
@@ -55,12 +54,7 @@ _NEEDS = {
 }
 
 
-def _cases(regime: Regime, context: Context):  # type: ignore[no-untyped-def]
-    at_most = 1 if regime.steps > _LONG else context.profile.pinned
-    return pinned_cases(regime, context.capabilities, context.dtype, context.seed, context.device, at_most)
-
-
-def _strategy(regime: Regime, context: Context):  # type: ignore[no-untyped-def]
+def _strategy(regime: Regime, context: Context) -> SearchStrategy[Case]:
     return drawn_cases(regime, context.capabilities, context.dtype, context.device)
 
 
@@ -70,22 +64,12 @@ def _check(regime: Regime) -> Check:
         title=f"parameters stay inside the enclosure: {regime.reason}",
         clauses=CLAUSES[regime.name],
         examine=inside_enclosure,
-        cases=partial(_cases, regime),
-        strategy=None if regime.steps > _LONG else partial(_strategy, regime),
+        cases=from_regimes(regime.name),
+        strategy=None if regime.steps > LONG else partial(_strategy, regime),
         needs=_NEEDS.get(regime.name, ()),
         theorems=THEOREMS.get(regime.name, ()),
         regime=regime.name,
     )
 
 
-def _complex_cases(context: Context) -> list:  # type: ignore[type-arg]
-    """Ordinary gradients on parameters of the complex dtype whose parts have the context's format."""
-    dtype = next((c for c, part in COMPONENTS.items() if part == context.dtype), None)
-    if dtype is None or dtype not in context.capabilities.dtypes:
-        return []
-    return pinned_cases(REGIMES["ordinary"], context.capabilities, dtype, context.seed, context.device, 2)
-
-
-CHECKS = [
-    *(_check(regime) for regime in REGIMES.values()),
-]
+CHECKS = [_check(regime) for regime in REGIMES.values()]

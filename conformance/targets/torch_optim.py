@@ -94,17 +94,20 @@ class TorchOptimizer:
             "checkpoint": True,
         }
         self.capabilities = Capabilities(**claims)
-        return Capabilities(**claims, state=self._shows_state())
+        shown = self._shown_state()
+        return Capabilities(
+            **claims, state=shown.m is not None and shown.v is not None, counter=shown.step is not None
+        )
 
-    def _shows_state(self) -> bool:
-        """Whether one step leaves moments under torch's names; one that cannot step shows that later, by itself."""
+    def _shown_state(self) -> Moments:
+        """What one step leaves under torch's names; a target that cannot step shows that later, by itself."""
         try:
             session = self.start([np.zeros(1, np.float32)], [Hyperparameters(**self.pinned)])
             session.step([np.ones(1, np.float32)])
             (state,) = session.state()
         except Exception:
-            return False
-        return state.m is not None and state.v is not None
+            return Moments()
+        return state
 
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> TorchSession:
         """Build the optimizer; one group for each distinct entry of hyperparameters."""
