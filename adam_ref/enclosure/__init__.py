@@ -2,7 +2,8 @@
 
 from adam_ref.enclosure.accuracy import ACCURACY_CLASSES, CLASS_A, CLASS_B, AccuracyClass
 from adam_ref.enclosure.interval import Interval
-from adam_ref.enclosure.recursion import Enclosure, Numerics, advance, start
+from adam_ref.enclosure.numerics import Numerics
+from adam_ref.enclosure.recursion import Enclosure, advance, start
 
 __all__ = [
     "ACCURACY_CLASSES",

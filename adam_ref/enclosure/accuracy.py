@@ -39,8 +39,8 @@ CLASS_A = AccuracyClass("A", FLOAT64)
 CLASS_B = AccuracyClass("B", FLOAT32)
 ACCURACY_CLASSES: dict[str, AccuracyClass] = {"A": CLASS_A, "B": CLASS_B}
 
-POWER_ROUNDINGS = 2
-"""Roundings that forming beta^t takes at t = 1: `pow` within one ulp.  Each further factor adds one (products)."""
+POWER_ULPS = {"A": 2, "B": 4}
+"""`pow` in the class's format, for t >= 2: the largest errors in ulps that CUDA's manual states (pow 2, powf 4)."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,15 @@ class Scalar:
     Attributes:
         value: of the working dtype, >= 0.
         error: relative; infinite where the scalar may vanish.
-        cast: roundings that storing it in the target's format costs: 0 where the format holds it exactly.
+        cast: relative error of storing it in the format that an operation computes in; 0 where that holds it exactly.
         product: roundings of a product with it: 0 for 0, 1 and powers of two.
 
     """
 
     value: Any
     error: float
-    cast: int
+    cast: float
     product: int
-
-    @property
-    def roundings(self) -> int:
-        """Roundings of casting it and of multiplying by it."""
-        return self.cast + self.product
 
     @property
     def is_zero(self) -> bool:
@@ -100,16 +95,30 @@ ROUNDING_UP = 1.0 + 2.0**-40
 """Radii are computed in float64 to nearest; this factor, far below anything they are compared with, rounds them up."""
 
 
+def computing(target: Format) -> Format:
+    """The format that scalars meet tensors of `target` in: never narrower than float32 (enclosure.md)."""
+    return target if target.precision >= FLOAT32.precision else FLOAT32
+
+
+def cast_error(accuracy: AccuracyClass, target: Format) -> float:
+    """The relative error of casting a scalar, held as the class has it, to what `target` computes in.
+
+    None where that holds all of the class's numbers: a scalar that was kept more precisely, and is cast once, is within
+    the rounding that the class already has.
+    """
+    format_ = computing(target)
+    return 0.0 if accuracy.format.precision <= format_.precision else format_.roundoff
+
+
 @lru_cache(maxsize=4096)
 def scalars(
     hyper: Hyperparameters, dialect: Dialect, t: int, accuracy: AccuracyClass, target: Format, work: np.dtype[Any]
 ) -> Scalars:
     """Every scalar of step `t >= 1` for a target that computes in `target`; `work` is the dtype of the values."""
     constant = _constants(hyper, dialect, accuracy, target, work)
-    beta1, beta2 = _held(hyper.beta1, accuracy), _held(hyper.beta2, accuracy)
-    c1 = _correction(beta1, t, accuracy) if dialect.correct_m else _ONE
-    c2 = _correction(beta2, t, accuracy) if dialect.correct_v else _ONE
-    return replace(constant, c1=_as_scalar(c1, target, work), c2=_as_scalar(c2, target, work))
+    c1 = _correction(hyper.beta1, t, accuracy, target, work) if dialect.correct_m else constant.c1
+    c2 = _correction(hyper.beta2, t, accuracy, target, work) if dialect.correct_v else constant.c2
+    return replace(constant, c1=c1, c2=c2)
 
 
 @lru_cache(maxsize=1024)
@@ -138,7 +147,7 @@ def _constants(
         "keep": _complement(decay, accuracy),
         "decay": decay,
     }
-    return Scalars(**{name: _as_scalar(interval, target, work) for name, interval in intervals.items()})
+    return Scalars(**{name: _as_scalar(interval, accuracy, target, work) for name, interval in intervals.items()})
 
 
 _ZERO = (Decimal(0), Decimal(0))
@@ -166,12 +175,16 @@ def _complement(interval: tuple[Decimal, Decimal], accuracy: AccuracyClass) -> t
     return _rounded((_EXACTLY.subtract(Decimal(1), hi), _EXACTLY.subtract(Decimal(1), lo)), accuracy)
 
 
-def _correction(beta: tuple[Decimal, Decimal], t: int, accuracy: AccuracyClass) -> tuple[Decimal, Decimal]:
-    """`1 - beta^t`: by `pow` or by `t - 1` products, then a subtraction."""
-    lo, hi = (_EXACTLY.power(end, t) for end in beta)
-    if hi == 0:
-        return Decimal(1), Decimal(1)
-    return _complement(_widened((lo, hi), Decimal(accuracy.roundoff) * (POWER_ROUNDINGS + t - 1)), accuracy)
+@lru_cache(maxsize=16384)
+def _correction(beta: float, t: int, accuracy: AccuracyClass, target: Format, work: np.dtype[Any]) -> Scalar:
+    """`1 - beta^t`: by `pow` or by `t - 1` products, then a subtraction.  `beta^1` is beta."""
+    held = _held(beta, accuracy)
+    lo, hi = (_EXACTLY.power(end, t) for end in held) if beta else (Decimal(0), Decimal(0))
+    if hi and t > 1:
+        pow_error = POWER_ULPS[accuracy.name] * Decimal(accuracy.format.ulp(float(hi))) / hi
+        products = Decimal(accuracy.roundoff) * (t - 1)
+        lo, hi = _widened((lo, hi), max(pow_error, products))
+    return _as_scalar(_complement((lo, hi), accuracy), accuracy, target, work)
 
 
 def _widened(interval: tuple[Decimal, Decimal], relative: Decimal) -> tuple[Decimal, Decimal]:
@@ -186,7 +199,9 @@ def _fits(value: Decimal, target: Format) -> bool:
     return Decimal(number) == value and target.holds(number)
 
 
-def _as_scalar(interval: tuple[Decimal, Decimal], target: Format, work: np.dtype[Any]) -> Scalar:
+def _as_scalar(
+    interval: tuple[Decimal, Decimal], accuracy: AccuracyClass, target: Format, work: np.dtype[Any]
+) -> Scalar:
     """A non-negative interval as a value of `work` near its middle, and how far its ends are from that."""
     lo, hi = interval
     middle = lo if lo == hi else (lo + hi) / 2
@@ -194,9 +209,17 @@ def _as_scalar(interval: tuple[Decimal, Decimal], target: Format, work: np.dtype
     rest = float(middle - Decimal(high)) if math.isfinite(high) else 0.0
     value = work.type(high) + work.type(rest)
     known = Decimal(float(value)) + Decimal(float(value - work.type(float(value)))) if rest else Decimal(high)
-    if lo == hi == known:
-        fits = _fits(lo, target)
-        power = lo == 0 or (fits and math.frexp(float(lo))[0] == 0.5)
-        return Scalar(value, 0.0, 0 if fits else 1, 0 if power else 1)
-    error = float(max(hi / known, known / lo) - 1) * ROUNDING_UP if lo > 0 else math.inf
-    return Scalar(value, error, 0 if lo == hi and _fits(lo, target) else 1, 1)
+    exact = lo == hi and _fits(lo, computing(target))
+    power = exact and (lo == 0 or math.frexp(high)[0] == 0.5)
+    error = 0.0
+    if not lo == hi == known:
+        error = float(max(hi / known, known / lo) - 1) * ROUNDING_UP if lo > 0 else math.inf
+    return Scalar(value, error, 0.0 if exact else _cast(high, accuracy, target), 0 if power else 1)
+
+
+def _cast(value: float, accuracy: AccuracyClass, target: Format) -> float:
+    """`cast_error`, and what underflow adds to it."""
+    error = cast_error(accuracy, target)
+    if value >= computing(target).smallest_normal:
+        return error
+    return error + computing(target).underflow / value if value else math.inf

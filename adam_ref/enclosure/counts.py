@@ -1,52 +1,108 @@
 """How many roundings an admissible evaluation may take, and where: the constants of the enclosure, each justified.
 
 Theorem T15 proves that the recursion with these counts contains every admissible evaluation; it takes them from here.
-One rounding is a factor `1 + d` with `abs(d) <= u`, and where the result is subnormal an absolute error of at most
-`Format.underflow`.  Exact operations take none: products with 0, 1 and powers of two, sums with an exact 0, casting a
-scalar that the format holds.  "cast" and "product" below are `Scalar.cast` and `Scalar.product`, each 0 or 1.
+Three things can round, and a `Count` says how often each does:
+
+* an operation on tensors: a factor `1 + d` with `abs(d) <= u` of the target's format, and where the result is
+  subnormal an absolute error of at most `Format.underflow`;
+* the cast of a scalar to the format that the operation computes in: that of the target, at least float32 (scalars
+  rounded to bfloat16 or float16 are a fault, enclosure.md).  None where the format holds the scalar exactly;
+* an operation between scalars, in the format of the accuracy class (sqrt(c2), lr/c1, 1/c1, eps*sqrt(c2)).
+
+Exact operations take none: products with 0, 1 and powers of two, sums with an exact 0.  Fused multiply-add and wider
+intermediates round less often than what is counted.
 """
 
 from __future__ import annotations
 
-SUM = 1
-"""Adding two terms that are not exactly zero: one rounding of the result."""
+from dataclasses import dataclass
 
-SQUARE = 1
+
+@dataclass(frozen=True)
+class Count:
+    """Roundings of operations on tensors, of casts of scalars, and of operations between scalars."""
+
+    tensor: float = 0
+    cast: float = 0
+    scalar: float = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.tensor + other.tensor, self.cast + other.cast, self.scalar + other.scalar)
+
+
+NOTHING = Count()
+
+SUM = Count(1)
+"""Adding two terms that are not exactly zero."""
+
+PRODUCT = Count(1)
+"""Multiplying by a scalar that is not 0, 1 or another power of two (its cast is counted with the scalar)."""
+
+SQUARE = Count(1)
 """Forming g*g, or the second of the two products in (w*g)*g."""
 
-DIFFERENCE = 1
+MODULUS = Count(5)
+"""The square of a complex gradient: re^2 + im^2 takes 2; abs(g)*abs(g) twice the 2 of a hypot within 1 ulp, and 1."""
+
+DIFFERENCE = Count(1)
 """The inner difference of the lerp form `m + w*(g - m)`."""
 
-MODULUS = 2
-"""Forming re^2 + im^2: the square is `SQUARE`, the sum one more, and `abs(g)` squared (hypot within 1 ulp) two more."""
-
-ROOT = 1
+ROOT = Count(1)
 """A correctly rounded square root."""
 
-CORRECTED_ROOT = 3
-"""sqrt(v_hat) where v is corrected.
+CORRECTED_SQUARE = Count(1, 1, 1)
+"""v_hat = v/c2 (AMSGrad on v_hat, epsilon under the root): the cast of c2 or 1/c2, the quotient or product."""
 
-Through the root: sqrt(v), the cast of sqrt(c2), the quotient: 3.  Through the square: the cast of c2 (or of 1/c2) and
-the quotient (or product) count half under the root, the root one: 2.
+CORRECTED_ROOT = Count(2, 1.5, 2)
+"""sqrt(v_hat).
+
+Through the root: sqrt(v) and the quotient by sqrt(c2), 2.  For sqrt(c2): its cast, 1; or the root in the target's
+format of c2 cast, 1 and half of 1; or both it and its reciprocal between scalars.  Through the square:
+`CORRECTED_SQUARE` counts half under the root, the root 1: less.
 """
 
-CORRECTED_SQUARE = 2
-"""v_hat = v/c2 itself (AMSGrad on v_hat, epsilon under the root): the cast of c2 or 1/c2, the quotient or product."""
+MOMENT_CORRECTION = Count(1, 1, 1)
+"""m/c1: the cast of c1 or 1/c1, the quotient or product.
 
-MOMENT_CORRECTION = 2
-"""m/c1: the cast of c1 or 1/c1, the quotient or product.  Folded into lr/c1 the cast is that of the folded number."""
+Folded, (lr/c1)*m takes less: one quotient between scalars, then a cast and a product for both.
+"""
 
-FOLDED = 1
-"""lr*sqrt(c2) folded into one number where nothing else is folded with it: its cast, on top of that of the root."""
+FOLDED_ROOT = Count(1, 1, 2)
+"""lr*sqrt(c2) in the place of lr (theorem T1): a root and a product between scalars, a cast, a product."""
 
-QUOTIENT = 2
+FOLDED_EPSILON = Count(1, 0, 1)
+"""eps*sqrt(c2) (theorem T1), or eps/sqrt(c2): one operation between scalars; then as epsilon alone."""
+
+EPSILON = Count(1)
+"""Epsilon rounded in the format: its cast, or the sum 0 + eps."""
+
+QUOTIENT = Count(2)
 """Numerator over denominator: one rounding as a quotient, two as a product with the rounded reciprocal."""
 
-DECAY_IN_STEP = 1
-"""Decay added to the step before lr multiplies both: lr*(m_hat/D + lambda*theta) takes one more sum."""
+DECAY_IN_STEP = Count(1)
+"""Decay added to the step before lr multiplies both, lr*(m_hat/D + lambda*theta): the sum, as it rounds the step."""
 
-DECAY_TERM = 4
-"""That decay term by itself: the cast of lambda, its product with theta, the sum, the product with lr."""
+DECAY_IN_STEP_TERM = Count(1)
+"""The same sum, as it rounds the decay."""
+
+UNDERFLOWS_FIRST = 2
+"""Results in m' that may be subnormal: the products beta1*m and w1*g (of the lerp form only one)."""
+
+UNDERFLOWS_SECOND = 4
+"""Results in v' that may be subnormal: beta2*v, g*g (then times w2 <= 1), its product with w2; or (w2*g)*g, whose inner
+product comes with a factor abs(g) <= (1 + g^2)/2.  The half of g^2 is `UNDERFLOW_SQUARE`."""
+
+UNDERFLOW_SQUARE = 0.5
+"""See `UNDERFLOWS_SECOND`."""
+
+FLUSHES_FIRST = 5
+"""Where subnormals flush: both products, the sum, the difference of the lerp form, and g read as 0."""
+
+FLUSHES_SECOND = 6
+"""Where subnormals flush: as `UNDERFLOWS_SECOND`, the sum, and the difference of the lerp form."""
+
+UNDERFLOWS_DECAY = 4
+"""Results in the decay of theta that may be subnormal: lambda*theta, lr*(lambda*theta), and sums where they flush."""
 
 OWN = 8
 """Roundings of our own arithmetic in the longest formula that one widening pays for, in the working dtype."""

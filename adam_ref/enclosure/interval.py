@@ -1,13 +1,18 @@
-"""Intervals of arrays, and the one operation that turns real arithmetic into a bound on floating-point arithmetic.
+"""Intervals of arrays: a value near the middle, and how far below and above it the truth may lie.
 
-An `Interval` holds two arrays `lo <= hi` of a working dtype.  Its operations round to nearest in that dtype; they are
-exact only up to the working roundoff `w`.  Soundness comes from `widen`, through which every formula of the recursion
-passes: it adds the target's roundings and our own, counted together (theorem T15).
+The value `at` is computed in a working dtype wider than the target's format; the distances `below` and `above` are
+float64, which is enough for radii.  Arithmetic on `at` rounds to nearest in the working dtype; what that loses, and
+what rounding the radii loses, the caller pays for: every weight is given with how far it may be `off` (theorem T15).
+
+An element of which nothing is known has both distances infinite; the truth there may also be NaN.  An element that may
+have overflowed on one side has that distance infinite.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,109 +32,176 @@ def working_dtype(target: Format) -> np.dtype[Any]:
     return np.dtype(np.longdouble) if np.finfo(np.longdouble).nmant >= 63 else np.dtype(np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A box for each element: arrays `lo` and `hi` of one shape and one working dtype.
+SLACK = 2.0**-50
+"""Taken off a lower bound that is formed in float64: several times what forming it may lose."""
 
-    Within a step an element of which nothing is known has NaN for ends, which every operation hands on; `settled` turns
-    them into the whole line, and `unsettled` back.  Operations divide by zero at will: call them under `np.errstate`.
+GUARD = 1e-300
+"""Added to a divisor that is 0 only where the dividend is 0; it is far below every other divisor."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A box for each element, `at - below <= x <= at + above`: three arrays of one shape.
+
+    `above is below` says that the box is symmetric, which saves half the work.  Operations divide by zero at will:
+    call them under `np.errstate`.
     """
 
-    lo: Array
-    hi: Array
+    at: Array
+    below: Array
+    above: Array
 
     @classmethod
     def point(cls, values: Any, work: np.dtype[Any]) -> Interval:
         """The degenerate boxes that hold `values` alone."""
         array = np.asarray(values).astype(work)
-        return cls(array, array)
+        return cls.ball(array, np.zeros(array.shape))
+
+    @classmethod
+    def ball(cls, at: Array, radius: Array) -> Interval:
+        """Boxes that reach equally far to both sides."""
+        return cls(at, radius, radius)
 
     @property
+    def symmetric(self) -> bool:
+        """Whether the boxes are known to reach equally far to both sides."""
+        return self.above is self.below
+
+    @property
+    def lo(self) -> Array:
+        """The lower ends, of the working dtype."""
+        return np.asarray(self.at - self.below)
+
+    @property
+    def hi(self) -> Array:
+        """The upper ends, of the working dtype."""
+        return np.asarray(self.at + self.above)
+
+    @cached_property
     def size(self) -> Array:
-        """The largest absolute value in each box, as float64."""
-        lo = np.abs(self.lo.astype(np.float64, copy=False))
-        return lo if self.lo is self.hi else np.maximum(lo, np.abs(self.hi.astype(np.float64, copy=False)))
+        """`abs(at)` as float64."""
+        return np.asarray(np.abs(self.at.astype(np.float64, copy=False)))
 
     @property
     def undecided(self) -> Array:
         """Where the box is the whole line, so that it says nothing."""
-        return np.asarray(np.isneginf(self.lo) & np.isposinf(self.hi))
-
-    def settled(self) -> Interval:
-        """NaN ends as the whole line."""
-        unknown = np.isnan(self.hi - self.lo)
-        if not unknown.any():
-            return self
-        unknown = np.isnan(self.lo) | np.isnan(self.hi)
-        return Interval(np.where(unknown, -np.inf, self.lo), np.where(unknown, np.inf, self.hi))
-
-    def unsettled(self) -> Interval:
-        """The whole line as NaN ends."""
-        if not np.isinf(self.lo).any():
-            return self
-        unknown = self.undecided
-        return Interval(np.where(unknown, np.nan, self.lo), np.where(unknown, np.nan, self.hi))
-
-    def __neg__(self) -> Interval:
-        return Interval(-self.hi, -self.lo)
-
-    def __add__(self, other: Interval) -> Interval:
-        return Interval(self.lo + other.lo, self.hi + other.hi)
-
-    def __sub__(self, other: Interval) -> Interval:
-        return Interval(self.lo - other.hi, self.hi - other.lo)
-
-    def __mul__(self, factor: Any) -> Interval:
-        """The product with a number that is not negative."""
-        lo = self.lo * factor
-        return Interval(lo, lo if self.hi is self.lo else self.hi * factor)
-
-    def __truediv__(self, divisor: Any) -> Interval:
-        """The quotient by a positive number."""
-        return self if divisor == 1 else Interval(self.lo / divisor, self.hi / divisor)
-
-    def divided(self, divisor: Interval) -> Interval:
-        """The quotient by boxes that are not negative; unknown where the divisor may be 0, or both infinite."""
-        lo = self.lo / np.where(self.lo < 0, divisor.lo, divisor.hi)
-        hi = self.hi / np.where(self.hi < 0, divisor.hi, divisor.lo)
-        unknown = divisor.lo <= 0
-        unknown |= np.isinf(divisor.hi) & np.isinf(self.size)
-        return Interval(np.where(unknown, np.nan, lo), hi)
-
-    def squared(self) -> Interval:
-        """The square of each box."""
-        a = self.lo * self.lo
-        if self.lo is self.hi:
-            return Interval(a, a)
-        b = self.hi * self.hi
-        inside = (self.lo < 0) & (self.hi > 0)
-        return Interval(np.where(inside, 0, np.minimum(a, b)), np.maximum(a, b))
-
-    def root(self) -> Interval:
-        """The square root of boxes that are not negative."""
-        return Interval(np.sqrt(self.lo), np.sqrt(self.hi))
-
-    def maximum(self, other: Interval) -> Interval:
-        """The elementwise maximum."""
-        return Interval(np.maximum(self.lo, other.lo), np.maximum(self.hi, other.hi))
-
-    def clipped(self) -> Interval:
-        """The part that is not negative; `hi` must not be."""
-        return Interval(np.maximum(self.lo, 0), self.hi)
-
-    def widen(self, radius: Any) -> Interval:
-        """Both ends moved outward by `radius >= 0`."""
-        return Interval(self.lo - radius, self.hi + radius)
-
-    def overflowing(self, target: Format) -> Interval:
-        """Admit an infinity where the box crosses the largest finite number of `target`, and only there."""
-        if not (self.size > target.largest).any():
-            return self
-        return Interval(
-            np.where(self.lo < -target.largest, -np.inf, self.lo), np.where(self.hi > target.largest, np.inf, self.hi)
-        )
+        return np.asarray(np.isinf(self.below) & np.isinf(self.above))
 
     def contains(self, values: Any) -> Array:
         """Where `values` lies inside; an undecided box contains everything, NaN included."""
         x = np.asarray(values)
         return np.asarray(((self.lo <= x) & (x <= self.hi)) | self.undecided)
+
+    def rounded(self, target: Format) -> Interval:
+        """The boxes of the same values rounded to a narrower `target`: what a master copy leaves visible."""
+        lo, hi = (target.round(end) for end in (self.lo, self.hi))
+        with np.errstate(invalid="ignore"):
+            at = np.where(np.isfinite(self.at), self.at, 0).astype(np.float64)
+            return Interval(at, np.nextafter(at - lo, np.inf), np.nextafter(hi - at, np.inf))
+
+    def __getitem__(self, part: Any) -> Interval:
+        below = self.below[part]
+        return Interval(self.at[part], below, below if self.symmetric else self.above[part])
+
+    def __neg__(self) -> Interval:
+        return Interval(-self.at, self.above, self.below)
+
+    def __add__(self, other: Interval) -> Interval:
+        below = self.below + other.below
+        both = self.symmetric and other.symmetric
+        return Interval(self.at + other.at, below, below if both else self.above + other.above)
+
+    def __sub__(self, other: Interval) -> Interval:
+        below = self.below + other.above
+        both = self.symmetric and other.symmetric
+        return Interval(self.at - other.at, below, below if both else self.above + other.below)
+
+    def scaled(self, weight: Any, off: float) -> Interval:
+        """The product with a number that may be `off` by that much from `weight >= 0`."""
+        reach, error = float(weight) + off, self.size * off
+        below = self.below * reach + error
+        return Interval(self.at * weight, below, below if self.symmetric else self.above * reach + error)
+
+    def relative(self, off: Any) -> Interval:
+        """The product with a number that may be `off` by that much from 1."""
+        error = self.size * off
+        below = self.below * (1 + off) + error
+        return Interval(self.at, below, below if self.symmetric else self.above * (1 + off) + error)
+
+    def plus(self, term: Any, off: float) -> Interval:
+        """The sum with a number that may be `off` by that much from `term`."""
+        below = self.below + off
+        return Interval(self.at + term, below, below if self.symmetric else self.above + off)
+
+    def widen(self, radius: Any) -> Interval:
+        """Both ends moved outward by `radius >= 0`."""
+        below = self.below + radius
+        return Interval(self.at, below, below if self.symmetric else self.above + radius)
+
+    def squared(self) -> Interval:
+        """The square of each box."""
+        twice = self.size + self.size
+        below = (twice + self.below) * self.below
+        above = below if self.symmetric else (twice + self.above) * self.above
+        return Interval.ball(self.at * self.at, below if self.symmetric else np.maximum(below, above))
+
+    def root(self) -> Interval:
+        """The square root of boxes that are not negative: `sqrt(x) - sqrt(x - b) = b / (sqrt(x) + sqrt(x - b))`."""
+        root = np.sqrt(self.at)
+        middle = root.astype(np.float64, copy=False) + GUARD
+        below = self.below / (middle + np.sqrt(np.maximum(self.size * (1 - SLACK) - self.below, 0)))
+        if self.symmetric:
+            return Interval.ball(root, below)
+        above = self.above / (middle + np.sqrt(self.size + self.above))
+        return Interval(root, below, np.where(np.isinf(self.above), np.inf, above))
+
+    def divided(self, divisor: Interval) -> Interval:
+        """The quotient by boxes that are positive; unknown where the divisor may be 0.
+
+        `m/d - M/D = ((m - M) + (M/D)*(D - d)) / d`.
+        """
+        quotient = self.at / divisor.at
+        least = divisor.size * (1 - SLACK) - divisor.below
+        if self.symmetric and divisor.symmetric:
+            size = np.abs(quotient.astype(np.float64, copy=False))
+            radius = (self.below + size * divisor.below) / least
+            if not (least > 0).all():
+                radius = np.where(least > 0, radius, np.inf)
+            return Interval.ball(quotient, radius)
+        greatest = divisor.size * (1 + SLACK) + divisor.above
+        q = quotient.astype(np.float64, copy=False)
+        above = np.maximum((self.above + q * divisor.below) / least, _toward(self.above, -q, divisor.above, greatest))
+        below = np.maximum((self.below - q * divisor.below) / least, _toward(self.below, q, divisor.above, greatest))
+        known = least > 0
+        return Interval(quotient, np.where(known, below, np.inf), np.where(known, above, np.inf))
+
+    def maximum(self, other: Interval) -> Interval:
+        """The elementwise maximum, which moves by no more than one of the two does."""
+        below = np.maximum(self.below, other.below)
+        both = self.symmetric and other.symmetric
+        return Interval(np.maximum(self.at, other.at), below, below if both else np.maximum(self.above, other.above))
+
+    def clipped(self) -> Interval:
+        """The part that is not negative, of boxes whose middle is not; what is unknown stays so.
+
+        Where that moves a lower end, the end is 0 or, by what float64 rounds away, just below it.
+        """
+        if (self.below <= self.size).all():
+            return self
+        least = np.minimum(self.below, self.size * (1 + SLACK) + math.ulp(0.0))
+        return Interval(self.at, np.where(np.isinf(self.below), np.inf, least), self.above)
+
+    def overflowing(self, limit: float) -> Interval:
+        """Admit an infinity where the box crosses `limit`, and only there; NaN and infinite middles become unknown."""
+        middle = self.at.astype(np.float64, copy=False)
+        below = np.where(middle - self.below < -limit, np.inf, self.below)
+        above = np.where(middle + self.above > limit, np.inf, self.above)
+        unknown = ~np.isfinite(self.at) | np.isnan(below) | np.isnan(above)
+        return Interval(
+            np.where(unknown, 0, self.at), np.where(unknown, np.inf, below), np.where(unknown, np.inf, above)
+        )
+
+
+def _toward(reach: Array, slope: Array, above: Array, greatest: Array) -> Array:
+    """`(reach + slope*above) / greatest`, and its limit `slope` where the divisor may be infinite."""
+    return np.where(np.isinf(above), np.where(np.isinf(reach), np.inf, slope), (reach + slope * above) / greatest)
