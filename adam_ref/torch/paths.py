@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from adam_ref.torch.base import Group
 
 FUSED_DEVICES = ("cpu", "cuda")
-PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
+PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
 
 # A step count at which both corrections are exactly 1 in double for every beta < 1, since beta^t <= exp(-2^9); it is
 # exact in float32, where the kernel takes it, and fits the int64 that earlier kernels convert it to.

@@ -147,6 +147,8 @@ def test_other_state_is_copied_as_it_was_saved():
     state = second.state[second.param_groups[0]["params"][0]]
     assert state["master"].tolist() == [math.pi] * 3
     state["log"].append(2)
+    state["master"].zero_()
+    assert optimizer.state[params[0]]["master"].tolist() == [math.pi] * 3
     assert optimizer.state[params[0]]["log"] == [1]
 
 
@@ -160,7 +162,7 @@ class TestInterchangeWithTorch:
         optimizer = theirs(params, lr=0.02, eps=1e-2, weight_decay=0.1, **options)
         drive(optimizer, params, 0, 3)
         resumed = twin(params)
-        second = make(path, resumed)
+        second = make(path, resumed, weight_decay=WeightDecay(0.3, absolute=True))
         second.load_state_dict(optimizer.state_dict())
         drive(optimizer, params, 3, 5)
         drive(second, resumed, 3, 5)

@@ -71,6 +71,10 @@ def test_dense_means_that_memory_is_filled_once(layout):
     assert is_dense(tensor) == (sorted(offsets) == list(range(tensor.numel())))
 
 
+def test_the_stride_of_a_single_element_says_nothing():
+    assert is_dense(torch.zeros(6).as_strided((3, 1, 2), (1, 100, 3)))
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64], ids=str)
 def test_channels_last_is_kept(path, dtype):

@@ -251,7 +251,9 @@ class TestHooks:
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.complex64], ids=str)
     def test_base_class_serves_another_optimizer(self, path, dtype):
         param = torch.zeros(2, dtype=dtype, requires_grad=True)
-        optimizer = SignDescent([param], None, 0.5, (0.9, 0.999), 1e-8)
+        defaults = {"note": 1}
+        optimizer = SignDescent([param], defaults, 0.5, (0.9, 0.999), 1e-8)
+        assert defaults == {"note": 1}
         param.grad = torch.ones_like(param)
         optimizer.step()
         expected = torch.full((2,), -0.5, dtype=dtype)
