@@ -13,6 +13,7 @@ from typing import Any
 
 from adam_ref import Dialect, __version__
 from adam_ref.dialect import name_of
+from adam_ref.formats import COMPONENTS
 from conformance.capabilities import Capabilities
 from conformance.case import Case, case_from_json, case_to_json
 from conformance.compare import Violation, Worst
@@ -129,9 +130,7 @@ class CheckResult:
 
     def to_json(self) -> dict[str, Any]:
         """As in the published schema."""
-        worst: dict[str, Any] = {"ratio": self.worst.ratio, "ulp": _finite(self.worst.ulp), "input": None}
-        if self.worst_case is not None and self.worst.step:
-            worst["input"] = case_to_json(self.worst_case)
+        worst = {"ratio": self.worst.ratio, "ulp": _finite(self.worst.ulp), "input": self._worst_input()}
         return {
             "id": self.id,
             "clauses": list(self.clauses),
@@ -148,6 +147,14 @@ class CheckResult:
             "finding": None if self.finding is None else self.finding.to_json(),
             "seconds": round(self.seconds, 6),
         }
+
+    def _worst_input(self) -> dict[str, Any] | None:
+        """The closest call as a case of its one element and of the steps up to it: Adam acts element by element."""
+        worst, case = self.worst, self.worst_case
+        if case is None or not worst.step:
+            return None
+        parts = 2 if case.dtype in COMPONENTS else 1
+        return case_to_json(case.up_to(worst.step).of_element(worst.parameter, worst.element // parts))
 
 
 @dataclass(frozen=True)
