@@ -83,8 +83,9 @@ class Format:
         exact = np.asarray(values, dtype=np.float64)
         if self.precision >= 53:
             return exact
-        exponents = np.maximum(np.frexp(exact)[1] - 1, self.min_exponent) - self.precision + 1
-        rounded = np.ldexp(np.rint(np.ldexp(exact, -exponents)), exponents)
+        spacing = np.spacing(np.minimum(np.abs(exact), self.largest)) * math.ldexp(1.0, 53 - self.precision)
+        spacing = np.maximum(spacing, self.ulp(0.0))
+        rounded = np.rint(exact / spacing) * spacing
         return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, rounded), rounded)
 
     def holds(self, value: float) -> bool:
