@@ -39,18 +39,18 @@ def receive(stream: BinaryIO) -> Any:
     text, blobs = _exactly(stream, text_size), _exactly(stream, blob_size)
     try:
         return _with_arrays(json.loads(text), blobs)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WireError(f"no message: {error}") from error
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:
-    data = b""
+    data = bytearray()
     while len(data) < size:
         piece = stream.read(size - len(data))
         if not piece:
             raise EOFError("the stream ended")
         data += piece
-    return data
+    return bytes(data)
 
 
 def _without_arrays(value: Any, blobs: bytearray) -> Any:
@@ -77,6 +77,8 @@ def _with_arrays(value: Any, blobs: bytes) -> Any:
 
 
 def _array(dtype: np.dtype[Any], shape: list[int], start: int, blobs: bytes) -> Array:
+    if any(n < 0 for n in shape):
+        raise WireError(f"no message: an array of shape {shape}")
     count = int(np.prod(shape, dtype=np.int64))
     return np.frombuffer(blobs, dtype, count, start).reshape(shape).copy() if count else np.zeros(shape, dtype)
 
