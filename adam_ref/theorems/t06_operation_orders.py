@@ -6,7 +6,7 @@ denominator. Over the reals none of this changes anything. In floating point eac
 by how much, and `conformance` accepts whatever stays within.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ from adam_ref.theorems.t01_rescaled_epsilon import RESCALED
 gradient, theta, decay = sp.symbols("g_t theta lambda", real=True)
 """The gradient of this step; the parameter; the weight decay."""
 
-LEARNS = Hypothesis("learning rate", "the learning rate is not zero", (sp.Ne(lr, 0),))
+LEARNS = Hypothesis("learning rate", "the learning rate is positive", (lr > 0,))
 
 FIRST = beta1 * m + (1 - beta1) * gradient
 FROM_OLD = m + (1 - beta1) * (gradient - m)
@@ -113,35 +113,37 @@ def _steps(printed: sp.Expr, underneath: sp.Expr, folded: sp.Expr, within: sp.Ex
     start = unoptimized(eps)
     yield rewrite(printed, start, "The root of a quotient is the quotient of the roots; lr/c1 is one number a step.")
     yield rewrite(
-        start, underneath, "Divide numerator and denominator by lr/c1, which is not zero: only m is left on top."
+        start, underneath, "Divide numerator and denominator by lr/c1, which is positive: only m is left on top."
     )
     yield cite("T1", equals(start, optimized(folded)), "Both corrections in the step size: T1, with epsilon rescaled.")
     yield rewrite(DECAYED_FIRST, within, "Decoupled decay before the step, or added to it before lr multiplies both.")
 
 
-FORMS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
-    "beta*x + w*y": lambda x, y, beta, w: beta * x + w * y,
-    "x + w*(y - x)": lambda x, y, beta, w: x + w * (y - x),
-    "y + beta*(x - y)": lambda x, y, beta, w: y + beta * (x - y),
+old, new, beta, weight = sp.symbols("x y beta w", real=True)
+FORMS = {
+    "beta*x + w*y": beta * old + weight * new,
+    "x + w*(y - x)": old + weight * (new - old),
+    "y + beta*(x - y)": new + beta * (old - new),
 }
-"""The three orders of an average of the old value x and the new y."""
+"""The three orders of an average of the old value x and the new y, where w = 1 - beta."""
 
 EXACT_BETAS = (0.125, 0.5, 0.875, 1 - 2**-10)
 """Decay rates that float32 holds together with their complements: what is measured is the order alone."""
 
 
-def worst_error(form: str, beta: float, *, samples: int = 20000) -> float:
+def worst_error(form: sp.Expr, decay_rate: float, *, samples: int = 20000) -> float:
     """Largest relative error in float32, in unit roundoffs, over positive x and y of mixed scales; y = 0 included."""
     source = np.random.default_rng(6)
     x = (10 ** source.uniform(-3, 3, samples)).astype(np.float32)
     y = np.where(source.random(samples) < 0.1, 0, 10 ** source.uniform(-3, 3, samples)).astype(np.float32)
-    computed = FORMS[form](x, y, np.float32(beta), np.float32(1 - beta)).astype(np.float64)
-    exact = beta * x.astype(np.float64) + (1 - beta) * y.astype(np.float64)
+    average = sp.lambdify((old, new, beta, weight), form)
+    computed = average(x, y, np.float32(decay_rate), np.float32(1 - decay_rate)).astype(np.float64)
+    exact = decay_rate * x.astype(np.float64) + (1 - decay_rate) * y.astype(np.float64)
     return float(np.max(np.abs(computed / exact - 1)) * 2**24)
 
 
 def _error_rows() -> list[tuple[str, ...]]:
-    return [(form, *(f"{worst_error(form, beta):.3g}" for beta in EXACT_BETAS)) for form in FORMS]
+    return [(name, *(f"{worst_error(form, rate):.3g}" for rate in EXACT_BETAS)) for name, form in FORMS.items()]
 
 
 HERE: dict[sp.Basic, Any] = {
@@ -203,9 +205,9 @@ THEOREM = Theorem(
         Variant("correction forgotten", "the running mean taken for m", {"corrected": MEAN[t]}),
         Variant("epsilon under the root", "sqrt(v/c2 + eps)", {"printed": lr * (m / c1) / sp.sqrt(v / c2 + eps)}),
         Variant(
-            "missing root",
-            "c2 in place of its root in the denominator",
-            {"underneath": m / (sp.sqrt(v) / (c2 * STEP_SIZE) + eps / STEP_SIZE)},
+            "epsilon not divided",
+            "eps left as it is below the step size",
+            {"underneath": m / (sp.sqrt(v) / (ROOT * STEP_SIZE) + eps)},
         ),
         Variant("epsilon not rescaled", "T1 without its factor", {"folded": eps}),
         Variant(
@@ -223,7 +225,7 @@ THEOREM = Theorem(
         ),
         Counterexample("second moment", "v = -1 has no real root", HERE | {v: -1}, claim=_PRINTED),
         Counterexample("denominator", "v = eps = 0: nothing to divide by", HERE | {v: 0, eps: 0}, claim=_PRINTED),
-        Counterexample("learning rate", "lr = 0 cannot be moved into the denominator", HERE | {lr: 0}, claim=_UNDERNEATH),
+        Counterexample("learning rate", "lr = 0 cannot go underneath", HERE | {lr: 0}, claim=_UNDERNEATH),
     ),
     confirmations=(
         Confirmation(
@@ -236,7 +238,7 @@ THEOREM = Theorem(
         Confirmation(
             "the step size in the denominator, with c1, c2 any reals in (0, 1]",
             equals(unoptimized(eps), UNDERNEATH),
-            (c1 > 0, c1 <= 1, c2 > 0, c2 <= 1, eps >= 0, v >= 0, sp.Or(v > 0, eps > 0), sp.Ne(lr, 0)),
+            (c1 > 0, c1 <= 1, c2 > 0, c2 <= 1, eps >= 0, v >= 0, sp.Or(v > 0, eps > 0), lr > 0),
         ),
         Confirmation(
             "decoupled decay within the step",
@@ -251,7 +253,7 @@ THEOREM = Theorem(
         "PyTorch, torch/optim/adam.py: exp_avg.lerp_(grad, 1 - beta1); the capturable path divides by the step size",
     ),
     remarks=(
-        "A product with a rounded reciprocal, m_hat*(1/D), is the same real number as the quotient; nothing is to show.",
+        "A product with a rounded reciprocal, m_hat*(1/D), is the same real number as the quotient.",
         "The identities for the moments need no hypothesis at all; the others need their denominators only.",
         "lerp from the old value returns exactly x when x = y, whatever is rounded: a constant gradient, once reached, "
         "stays. The weighted sum may drift by a roundoff.",
