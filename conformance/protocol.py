@@ -95,7 +95,7 @@ class _Run:
             self._call("set_lr", lambda: self.session.set_lr(lr))
         given = [None if g is None else g.copy() for g in self.case.gradients[step]]
         returned = self._call(f"step {step + 1}", lambda: self.session.step(given))
-        self.current = self._checked(returned, step)
+        self.current = self._call(f"reading what step {step + 1} returned", lambda: self._checked(returned, step))
         self.parameters.append(self.current)
         self._observe(step, given)
         if self.case.checkpoint_after == step + 1:
@@ -109,9 +109,20 @@ class _Run:
             if before is not None and not _same_bits(before, after):
                 self.changed.append((step, i))
         if self.target.capabilities.state:
-            self.moments.append(tuple(map(_as_moments, self._call("state", lambda: self.session.state()))))
+            self.moments.append(self._call("state", self._state))
         if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
             self.shared.extend(self._call("shared_memory", lambda: self.session.shared_memory()))
+
+    def _state(self) -> tuple[Moments, ...]:
+        moments = tuple(map(_as_moments, self.session.state()))
+        if len(moments) != len(self.case.parameters):
+            raise TargetError(f"state gave {len(moments)} entries for {len(self.case.parameters)} parameters")
+        for i, (moment, parameter) in enumerate(zip(moments, self.case.parameters, strict=True)):
+            for name in ("m", "v", "v_max"):
+                shape = np.shape(getattr(moment, name) if getattr(moment, name) is not None else parameter)
+                if shape != parameter.shape:
+                    raise TargetError(f"{name} of parameter {i} has shape {shape}; the parameter has {parameter.shape}")
+        return moments
 
     def _checked(self, returned: Any, step: int) -> tuple[Array, ...]:
         if not isinstance(returned, list | tuple) or len(returned) != len(self.case.parameters):
