@@ -25,6 +25,10 @@ class Recursion:
     index: sp.Symbol
     following: sp.Expr
 
+    def subs(self, where: Mapping[sp.Basic, sp.Basic]) -> Recursion:
+        """The same with symbols replaced."""
+        return Recursion(self.first.subs(where), self.index, self.following.subs(where))
+
 
 @dataclass(frozen=True, eq=False)
 class Context:
@@ -91,6 +95,14 @@ class Context:
                 written = on_sides(written, lambda side: side.subs(self.definitions))
             self._expanded[expression] = written
         return self._expanded[expression]
+
+    def depends_on(self, expression: sp.Basic) -> set[sp.Basic]:
+        """The symbols in `expression`, and in the abbreviations and recursions it uses."""
+        found: set[sp.Basic] = set(self.expand(expression).free_symbols)
+        for base in expression.atoms(sp.IndexedBase) & self.recursions.keys():
+            used = self.recursions[base]
+            found |= self.depends_on(used.first) | self.expand(used.following).free_symbols - {used.index}
+        return found
 
     # What follows from the conditions
 

@@ -204,6 +204,8 @@ class _Recursive:
         self._values = [value(recursion.first, point)]
 
     def __call__(self, index: int) -> Any:
+        if index < 0:
+            raise UndefinedError("a sequence starts at 0")
         for n in range(len(self._values) - 1, index):
             self._values.append(value(self._recursion.following, {**self._point, self._recursion.index: n}))
         return self._values[index]

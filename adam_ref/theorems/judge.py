@@ -33,7 +33,7 @@ class Judge:
         if isinstance(obligation, Words):
             return Outcome("verified", "words")
         if isinstance(obligation, Free):
-            free = obligation.symbol not in self.context.expand(obligation.expression).free_symbols
+            free = obligation.symbol not in self.context.depends_on(obligation.expression)
             return Outcome(
                 "verified" if free else "undecided", "structure", f"{obligation.symbol} is in {obligation.expression}"
             )
@@ -116,14 +116,19 @@ class Judge:
         from adam_ref.theorems import THEOREMS
 
         cited = THEOREMS[o.theorem]
+        for base in o.statement.atoms(sp.IndexedBase):
+            theirs = cited.context.recursions.get(base)
+            if self.context.recursions.get(base) != (theirs and theirs.subs(o.where)):
+                return Outcome("undecided", "citation", f"{o.theorem} has another sequence {base}")
 
         def here(statement: sp.Basic) -> sp.Basic:
             return self.context.expand(on_sides(cited.context.expand(statement), lambda side: side.subs(o.where)))
 
-        claims = [here(claim.statement) for claim in cited.claims if not claim.assuming]
-        if self.context.expand(o.statement) not in claims:
+        claims = {here(claim.statement): claim for claim in cited.claims}
+        claim = claims.get(self.context.expand(o.statement))
+        if claim is None:
             return self._unsupported(o.statement, f"{o.theorem} does not claim {o.statement}")
-        for condition in cited.context.conditions:
+        for condition in (*cited.context.conditions, *claim.assuming):
             needed = here(condition)
             if not self.context.implies(needed):
                 return Outcome("undecided", "citation", f"{o.theorem} needs {needed}")

@@ -61,7 +61,7 @@ class Defined:
 
 @dataclass(frozen=True)
 class Free:
-    """`expression` does not depend on `symbol`, nor do the abbreviations in it."""
+    """`expression` does not depend on `symbol`, nor do the abbreviations and recursions in it."""
 
     expression: sp.Expr
     symbol: sp.Symbol
@@ -172,7 +172,8 @@ def substitute(expression: sp.Expr, where: Mapping[sp.Basic, sp.Basic], result: 
 def differentiate(function: sp.Expr, by: sp.Symbol, result: sp.Expr, why: str) -> Step:
     """The derivative of `function` by `by` is `result`."""
     shown = equals(sp.Derivative(function, by), result)
-    return Step("differentiate", shown, why, (Defined(function), *_identity(sp.diff(function, by), result)))
+    slope = _identity(sp.diff(function, by), result)
+    return Step("differentiate", shown, why, (*_in_sight(function, by), Defined(function), *slope))
 
 
 def bound(claim: sp.Basic, why: str, *, form: sp.Expr | None = None, latex: str | None = None) -> Step:
@@ -195,7 +196,8 @@ def monotone(function: sp.Expr, by: sp.Symbol, direction: str, why: str, *, form
     else:
         growth, claim = sp.diff(function, by), (sp.Derivative(function, by), sp.Integer(0))
     relation = (sp.StrictGreaterThan if up > 0 else sp.StrictLessThan)(*claim, evaluate=False)
-    return Step("monotone", relation, why, (Defined(function), Defined(growth), Sign(up * growth, ">", form)))
+    defined = (*_in_sight(function, by), Defined(function), Defined(growth))
+    return Step("monotone", relation, why, (*defined, Sign(up * growth, ">", form)))
 
 
 def induct(
@@ -218,7 +220,7 @@ def induct(
     following = difference.subs(over, over + 1)
     every = {"given": (over >= start,), "over": over}
     reach = (Structural(bool(over.is_integer), f"{over} is an integer"), Sign(over - start, ">="))
-    defined = (Defined(claim.lhs, **every), Defined(claim.rhs, **every))
+    defined = (*_in_sight(difference, over), Defined(claim.lhs, **every), Defined(claim.rhs, **every))
     step = Zero(following - carry * difference - rest, **every)
     if isinstance(claim, sp.Eq):
         shown: tuple[Obligation, ...] = (
@@ -342,6 +344,22 @@ def limit(function: sp.Expr, over: sp.Symbol, value: sp.Expr, why: str, *, null:
     return Step("limit", tends_to(function, over, value), why, (*shown, Zero(at_zero - value)))
 
 
+def reindex(whole: sp.Sum, place: sp.Expr, result: sp.Sum, why: str) -> Step:
+    """The same terms counted differently: the index of `whole` is `place`, that of `result` shifted or mirrored."""
+    (old, low, high), (new, first, last) = whole.limits[0], result.limits[0]
+    shift = sp.expand(place - place.coeff(new) * new)
+    ends = [place.subs(new, end) for end in ((first, last) if place.coeff(new) == 1 else (last, first))]
+    form = (
+        Structural(len(whole.limits) == len(result.limits) == 1, "both sums have one index"),
+        Structural(bool(old.is_integer and new.is_integer), "the indices are integers"),
+        Structural(place.coeff(new) in (1, -1) and not shift.has(new), f"{place} is {new} shifted or mirrored"),
+        Structural(new not in whole.free_symbols | result.free_symbols, f"{new} is not in use outside"),
+    )
+    same = Zero(whole.function.subs(old, place) - result.function, (new >= first, new <= last), over=new)
+    shown = (Defined(whole), Defined(result), same, Zero(low - ends[0]), Zero(high - ends[1]))
+    return Step("reindex", equals(whole, result), why, (*form, *shown))
+
+
 def put(claim: sp.Basic, equation: sp.Basic, why: str) -> Step:
     """Equals for equals: the established `claim` with the left side of the established `equation` replaced."""
     replaced = on_sides(claim, lambda side: side.xreplace({equation.lhs: equation.rhs}))
@@ -363,6 +381,12 @@ def conclude(claim: sp.Basic, why: str, *, latex: str | None = None) -> Step:
 def in_words(claim: sp.Basic, why: str) -> Step:
     """`claim` rests on the argument `why` alone. Counted and printed; the aim is none."""
     return Step("in_words", claim, why, (Words(why),))
+
+
+def _in_sight(expression: sp.Expr, symbol: sp.Symbol) -> tuple[Obligation, ...]:
+    """`expression` depends on `symbol` only where it is written: no abbreviation or recursion hides it."""
+    others = (expression.free_symbols | expression.atoms(sp.IndexedBase)) - {symbol}
+    return tuple(Free(part, symbol) for part in sorted(others, key=str) if not isinstance(part, sp.Indexed))
 
 
 def _identity(left: sp.Expr, right: sp.Expr) -> tuple[Obligation, ...]:

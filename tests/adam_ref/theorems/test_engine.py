@@ -33,6 +33,7 @@ from adam_ref.theorems.steps import (
     more_than,
     one_term,
     put,
+    reindex,
     rewrite,
     square_root,
     substitute,
@@ -73,6 +74,14 @@ class TestIdentities:
     def test_true_for_one_sign_only(self):
         assert status(rewrite(sp.sqrt(x**2), x, "")) == "refuted"
         assert status(rewrite(sp.sqrt(x**2), x, ""), given=(x >= 0,)) == "verified"
+
+    def test_derivative_by_what_an_abbreviation_hides(self):
+        assert status(differentiate(x * y, y, x, ""), definitions={x: y**2}) != "verified"
+
+    def test_derivative_by_what_a_recursion_hides(self):
+        ema = {M: Recursion(sp.S.Zero, n, beta1 * M[n] + g[n + 1])}
+        assert status(differentiate(x * M[t], beta1, sp.S.Zero, ""), given=(t >= 1,), recursions=ema) != "verified"
+        assert status(differentiate(x * M[t], x, M[t], ""), given=(t >= 1,), recursions=ema) == "verified"
 
     def test_true_but_for_one_integer(self):
         """`0**n` is 1 at n = 0, so continuity may not carry an identity over to the edge of integers."""
@@ -125,6 +134,37 @@ class TestSums:
     def test_double_sum_needs_equal_ranges(self):
         squares = sp.Sum((g[i] * h[j] - g[j] * h[i]), (i, 0, t - 1), (j, 0, t))
         assert status(rewrite(squares, sp.S.Zero, ""), given=(t >= 1,)) == "refuted"
+
+
+class TestReindex:
+    newest_first = sp.Sum(beta1**k * g[t - k], (k, 0, t - 1))
+    oldest_first = sp.Sum(beta1 ** (t - i) * g[i], (i, 1, t))
+
+    def test_mirrored(self):
+        assert status(reindex(self.oldest_first, t - k, self.newest_first, ""), given=(t >= 1,)) == "verified"
+
+    def test_shifted(self):
+        later, first = sp.Sum(beta1**i, (i, n, n + t)), sp.Sum(beta1 ** (k + n), (k, 0, t))
+        assert status(reindex(later, k + n, first, ""), given=(t >= 0, n >= 0, beta1 > 0)) == "verified"
+
+    def test_other_place(self):
+        assert status(reindex(self.oldest_first, t - k - 1, self.newest_first, ""), given=(t >= 1,)) != "verified"
+
+    def test_other_ends(self):
+        longer = sp.Sum(beta1**k * g[t - k], (k, 0, t))
+        assert status(reindex(self.oldest_first, t - k, longer, ""), given=(t >= 1,)) == "refuted"
+
+    def test_stretched(self):
+        evens = sp.Sum(g[2 * k], (k, 0, t))
+        assert status(reindex(sp.Sum(g[i], (i, 0, 2 * t)), 2 * k, evens, ""), given=(t >= 0,)) != "verified"
+
+    def test_index_in_use_outside(self):
+        one, other = sp.Sum(k * g[i], (i, 0, t)), sp.Sum(k * g[k], (k, 0, t))
+        assert status(reindex(one, k, other, ""), given=(t >= 0,)) != "verified"
+
+    def test_summand_that_agrees_under_an_outer_condition_only(self):
+        one, other = sp.Sum(sp.Abs(i), (i, -t, t)), sp.Sum(k, (k, -t, t))
+        assert status(reindex(one, k, other, ""), given=(t >= 0, k >= 0)) != "verified"
 
 
 class TestInequalities:
@@ -216,6 +256,17 @@ class TestInduction:
         )
         unscaled = {M: Recursion(sp.S.Zero, n, beta1 * M[n] + g[n + 1])}
         assert status(step, given=(*BETAS, t >= 1), recursions=unscaled) == "refuted"
+
+    def test_over_what_an_abbreviation_hides(self):
+        """`x` stands for t, and the step would leave it as it is."""
+        claim = equals(x * (t - 1), 0)
+        assert status(induct(claim, t, "", start=1), given=(t >= 1,), definitions={x: t - 1}) != "verified"
+
+    def test_no_value_before_the_first(self):
+        ema = {M: Recursion(sp.S.Zero, n, beta1 * M[n] + g[n + 1])}
+        assert status(rewrite(M[t], M[t] + t - t, ""), given=(t <= 5,), recursions=ema) != "refuted"
+        with pytest.raises(evaluate.UndefinedError):
+            evaluate.value(M[t], {M: evaluate._Recursive(ema[M], {beta1: 1}), t: -1})
 
 
 class TestOtherRules:
