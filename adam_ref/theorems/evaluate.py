@@ -201,11 +201,13 @@ class _Recursive:
 
     def __init__(self, recursion: Recursion, point: Point) -> None:
         self._recursion, self._point = recursion, point
-        self._values = [value(recursion.first, point)]
+        self._values: list[Any] = []
 
     def __call__(self, index: int) -> Any:
         if index < 0:
             raise UndefinedError("a sequence starts at 0")
+        if not self._values:
+            self._values.append(value(self._recursion.first, self._point))
         for n in range(len(self._values) - 1, index):
             self._values.append(value(self._recursion.following, {**self._point, self._recursion.index: n}))
         return self._values[index]
