@@ -5,7 +5,6 @@ To add a kind of thing: a `Kind` in `KINDS`.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from conformance.diagnosis import FAMILIES
 from conformance.faults import CATALOGUE
 from conformance.specs import clauses
 from conformance.targets import BUILT_IN
-from conformance.usage import UsageError
+from conformance.usage import UsageError, near
 
 Facts = Iterator[tuple[str, str]]
 
@@ -61,9 +60,8 @@ def explain(name: str) -> list[Explanation]:
         if id.casefold() == name.casefold()
     ]
     if not found:
-        spelt = {id.casefold(): id for kind in KINDS.values() for id in kind.ids()}
-        near = [spelt[n] for n in difflib.get_close_matches(name.casefold(), spelt, 3)]
-        hint = f"did you mean {', '.join(near)}?" if near else f"see adam-conformance list {' | '.join(KINDS)}"
+        everything = [id for kind in KINDS.values() for id in kind.ids()]
+        hint = near(name, everything, f"adam-conformance list {' | '.join(KINDS)}")
         raise UsageError(f"nothing is called {name!r}; {hint}")
     return found
 
@@ -142,7 +140,7 @@ def _theorem(name: str) -> Facts:
 def _fault(name: str) -> Facts:
     fault = CATALOGUE[name]
     yield "chapter", fault.chapter
-    yield f"regime {fault.regime}", REGIMES[fault.regime].reason if fault.regime else ""
+    yield f"regime {fault.regime}", REGIMES[fault.regime].reason if fault.regime in REGIMES else ""
     yield "caught by", _joined(fault.caught_by)
     yield "dtypes", _joined(fault.dtypes)
     yield "stands for", _joined(fault.stands_for)

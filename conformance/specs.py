@@ -64,7 +64,7 @@ def parse_clauses(text: str) -> dict[str, Clause]:
     """Every paragraph that begins with `**ID** (MUST)` or `**ID** (SHOULD)`, under the `## Chapter` it stands in."""
     found: dict[str, Clause] = {}
     chapter = ""
-    for paragraph in re.split(r"\n\s*\n", text):
+    for paragraph in re.split(r"\n\s*\n|\n(?=#)", text):
         lines = paragraph.strip().splitlines()
         if lines and lines[0].startswith("## "):
             chapter = lines.pop(0).removeprefix("## ").strip()

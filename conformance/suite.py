@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from conformance.hosts import Host, environment
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
 from conformance.shrink import shrink
-from conformance.usage import UsageError
+from conformance.usage import UsageError, near
 
 DEVICES = ("cpu", "cuda")
 
@@ -63,8 +62,7 @@ class Plan:
         chapters = {c.chapter for c in CHECKS.values()}
         unknown = [name for name in self.only if name not in CHECKS and name not in chapters]
         if unknown:
-            near = difflib.get_close_matches(unknown[0], [*CHECKS, *chapters], 3)
-            hint = f"did you mean {', '.join(near)}?" if near else "see adam-conformance list checks"
+            hint = near(unknown[0], [*CHECKS, *sorted(chapters)], "adam-conformance list checks")
             raise UsageError(f"no check or chapter is called {unknown[0]!r}; {hint}")
         return [c for c in CHECKS.values() if not self.only or c.id in self.only or c.chapter in self.only]
 

@@ -9,13 +9,12 @@ One that the run shows to be unneeded is stale, and makes the run fail: waivers 
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from conformance.usage import UsageError
+from conformance.usage import UsageError, near
 
 
 class WaiverError(UsageError):
@@ -53,7 +52,6 @@ def known(waivers: Mapping[str, str], checks: Iterable[str], dtypes: Iterable[st
     allowed = {*names, *(f"{name}-{dtype}" for name in names for dtype in dtypes)}
     for name in waivers:
         if name not in allowed:
-            near = difflib.get_close_matches(name, sorted(allowed), 3)
-            hint = f"did you mean {', '.join(near)}?" if near else "see adam-conformance list checks"
+            hint = near(name, sorted(allowed), "adam-conformance list checks")
             raise WaiverError(f"{name!r} is waived, and no check is called so; {hint}")
     return dict(waivers)
