@@ -85,6 +85,9 @@ DECAY_IN_STEP = Count(1)
 DECAY_IN_STEP_TERM = Count(1)
 """The same sum, as it rounds the decay."""
 
+NARROWED = Count(1)
+"""Storing a moment in a narrower format than the gradient's (or casting the gradient to it): no term is exact then."""
+
 UNDERFLOWS_FIRST = 2
 """Results in m' that may be subnormal: the products beta1*m and w1*g (of the lerp form only one)."""
 
@@ -99,7 +102,11 @@ FLUSHES_FIRST = 5
 """Where subnormals flush: both products, the sum, the difference of the lerp form, and g read as 0."""
 
 FLUSHES_SECOND = 6
-"""Where subnormals flush: as `UNDERFLOWS_SECOND`, the sum, and the difference of the lerp form."""
+"""Where subnormals flush: as `UNDERFLOWS_SECOND`, the sum, and the difference of the lerp form.
+
+Of these two counts, a complex gradient that is squared by its modulus takes twice as many: one for each part, and the
+sum or the hypot less than one of those.
+"""
 
 UNDERFLOWS_DECAY = 4
 """Results in the decay of theta that may be subnormal: lambda*theta, lr*(lambda*theta), and sums where they flush."""

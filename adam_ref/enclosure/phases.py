@@ -68,11 +68,13 @@ class Step:
         self.work = numerics.work
         self.theta, self.first, self.second = (Rounding(f, numerics) for f in numerics.formats)
         self.between = Rounding(numerics.between, numerics)
+        self.mixed = numerics.between != numerics.parameter
 
         def scalars_for(target: Format) -> Scalars:
             return scalars(hyper, dialect, t, numerics.accuracy, target, self.work)
 
         self.s = scalars_for(numerics.between)
+        self.squares = 2 if dialect.complex_square == "modulus" else 1
         self.corrects_v = not self.s.c2.is_one
         self.weights_m = self._first_weights(scalars_for(numerics.first_moment))
         self.weights_v = self._second_weights(scalars_for(numerics.second_moment))
@@ -102,23 +104,49 @@ class Step:
 
     # The moments
 
-    def _first_weights(self, s: Scalars) -> Weights:
-        """`beta1*m + w1*g` as a multiply-add; or `m + w1*(g - m)`, `g - (1 - w1)*(g - m)` (torch: the smaller weight).
+    def _weights(self, r: Rounding, keep: Scalar, take: Scalar, new: Count, *, smaller: bool, c: Scalar) -> Weights:
+        """The weights of `keep*old + take*new`, where forming the new term takes the roundings `new`.
 
-        The difference is at most `abs(m) + abs(g)`, so that its error is one of both weights.
+        Either a multiply-add; or a lerp from the old value, `old + take*(new - old)`; or one from the new value,
+        `new - keep*(new - old)` with `keep` or `1 - take`.  `smaller`: a lerp goes from the old value only where its
+        weight is the smaller one.  The difference is at most `abs(old) + abs(new)`, so that its error is one of both
+        weights.  At the first step the old value is exactly zero: there is no difference, and only the lerp from the
+        new value has a sum.
         """
-        r, beta1, w1 = self.first, float(s.beta1.value), float(s.w1.value)
-        old = beta1 * r.relative(_product(s.beta1), s.beta1.cast, s.beta1.error)
-        new = w1 * r.relative(_product(s.w1), s.w1.cast, s.w1.error)
-        if self.t > 1:
-            lerp = w1 * r.relative(_product(s.w1) + counts.DIFFERENCE, s.w1.cast, s.w1.error)
-            if beta1 <= 0.5:
-                other = beta1 * r.relative(_product(s.beta1) + counts.DIFFERENCE, s.beta1.cast, s.beta1.error)
-                lerp = max(lerp, other + w1 * (s.w1.cast + s.w1.error))
-            old, new = max(old, lerp), max(new, lerp)
-            old, new = old + r.sum * (beta1 + old), new + r.sum * (w1 + new)
-        largest = r.target.largest * min(1.0, float(s.c1.value)) * (1 - 4 * r.u)
-        return Weights(s.beta1.value, old, s.w1.value, new, largest)
+        first, k, w, e = self.t == 1, float(keep.value), float(take.value), r.relative(new)
+        difference = NOTHING if first else counts.DIFFERENCE
+        off_old = k * r.relative(_product(keep), keep.cast, keep.error)
+        off_new = w * r.relative(_product(take) + new, take.cast, take.error)
+        if k >= 0.5 or not smaller:
+            lerp = w * r.relative(_product(take) + difference, take.cast, take.error) * (1 + e)
+            off_old, off_new = max(off_old, lerp), max(off_new, lerp + w * e)
+        if 0 < k < 0.5 or (k == 0.5 and not first):
+            lerp = (
+                k * r.relative(_product(keep) + difference, keep.cast, keep.error) + w * (take.cast + take.error)
+            ) * (1 + e)
+            total = r.sum * (w + lerp) if first else 0.0
+            off_old, off_new = max(off_old, lerp), max(off_new, lerp + w * e + total)
+        if not first:
+            off_old, off_new = off_old + r.sum * (k + off_old), off_new + r.sum * (w + off_new)
+        largest = r.target.largest * min(1.0, float(c.value)) * (1 - 8 * r.u)
+        return Weights(keep.value, off_old, take.value, off_new, largest)
+
+    def _first_weights(self, s: Scalars) -> Weights:
+        r = self.first
+        return self._weights(r, s.beta1, s.w1, self._narrowed(r), smaller=False, c=s.c1)
+
+    def _second_weights(self, s: Scalars) -> Weights:
+        """All terms have one sign, so unlike m the result is never smaller than what is rounded.
+
+        A lerp from the old value would lose v where that falls quickly (beta2 < 1/2), and is not admissible there.
+        """
+        r = self.second
+        square = (counts.SQUARE if self.squares == 1 else counts.MODULUS) + self._narrowed(r)
+        weights = self._weights(r, s.beta2, s.w2, square, smaller=True, c=s.c2)
+        return weights._replace(off_new=weights.off_new + self.squares * counts.UNDERFLOW_SQUARE * r.tiny)
+
+    def _narrowed(self, r: Rounding) -> Count:
+        return counts.NARROWED if r.target.precision < self.theta.target.precision else NOTHING
 
     def first_moment(self, m: Interval, g: Interval) -> Interval:
         """`beta1*m + (1 - beta1)*g`; at the first step m is exactly zero, and there is no sum."""
@@ -128,47 +156,25 @@ class Step:
         box = (m.scaled(w.old, w.off_old) + g.scaled(w.new, w.off_new)).widen(count * r.tiny * present)
         return _within(box, w.limit, w.largest)
 
-    def _second_weights(self, s: Scalars) -> Weights:
-        """`beta2*v + w2*g^2` as a multiply-add; or as a lerp, from the end with the larger weight.
-
-        All terms have one sign, so unlike m the result is never smaller than what is rounded: lerp from the other end
-        would lose v where it falls quickly (beta2 < 1/2), and is not admissible there.
-        """
-        r, beta2, w2 = self.second, float(s.beta2.value), float(s.w2.value)
-        square = counts.MODULUS if self.dialect.complex_square == "modulus" else counts.SQUARE
-        old = beta2 * r.relative(_product(s.beta2), s.beta2.cast, s.beta2.error)
-        new = w2 * r.relative(_product(s.w2) + square, s.w2.cast, s.w2.error)
-        if self.t > 1:
-            if beta2 >= 0.5:
-                lerp = w2 * r.relative(_product(s.w2) + counts.DIFFERENCE, s.w2.cast, s.w2.error)
-            else:
-                lerp = beta2 * r.relative(_product(s.beta2) + counts.DIFFERENCE, s.beta2.cast, s.beta2.error)
-                lerp += w2 * (s.w2.cast + s.w2.error)
-            squared = r.relative(square)
-            old, new = max(old, lerp * (1 + squared)), max(new, lerp * (1 + squared) + w2 * squared)
-            old, new = old + r.sum * (beta2 + old), new + r.sum * (w2 + new)
-        new += counts.UNDERFLOW_SQUARE * r.tiny
-        largest = r.target.largest * min(1.0, float(s.c2.value)) * (1 - 8 * r.u)
-        return Weights(s.beta2.value, old, s.w2.value, new, largest)
-
     def second_moment(self, v: Interval, g: Interval) -> Interval:
         """`beta2*v + (1 - beta2)*g^2`."""
         w, r = self.weights_v, self.second
-        present = _either(_present(g), v)
-        count = counts.FLUSHES_SECOND if r.target.flush_to_zero else counts.UNDERFLOWS_SECOND
-        square = self._square(g)
+        square, given = self._square(g)
+        present = _either(given, v)
+        count = self.squares * (counts.FLUSHES_SECOND if r.target.flush_to_zero else counts.UNDERFLOWS_SECOND)
         box = (v.scaled(w.old, w.off_old) + square.scaled(w.new, w.off_new)).widen(count * r.tiny * present)
         if not (square.size <= r.target.largest / 8).all():
             overflows = square.size + square.above > r.target.largest
             box = Interval(box.at, box.below, np.where(overflows, np.inf, box.above))
         return _within(box, w.limit, w.largest).clipped()
 
-    def _square(self, g: Interval) -> Interval:
-        square = g.squared()
-        if self.dialect.complex_square != "modulus" or square.at.ndim != 2:
-            return square
+    def _square(self, g: Interval) -> tuple[Interval, Mask]:
+        """The square, and where it is not exactly zero."""
+        square, present = g.squared(), _present(g)
+        if self.squares == 1 or square.at.ndim != 2:
+            return square, present
         at, radius = (np.repeat(a.sum(-1, keepdims=True), 2, -1) for a in (square.at, square.below))
-        return Interval.ball(at, radius)
+        return Interval.ball(at, radius), present if present is EVERYWHERE else present.any(-1, keepdims=True)
 
     # The denominator
 
@@ -265,8 +271,8 @@ class Step:
         self.underflow_numerator = self.underflow_step = 0.0
         if lr:
             least = min(1.0, float(np.sqrt(s.c2.value)))
-            self.underflow_numerator = r.tiny * (max(c1, 1 / lr) + c1 / lr / least) if least else 0.0
-            self.underflow_step = r.tiny * (1 + float(factor))
+            self.underflow_numerator = r.tiny * (max(c1, 1 / lr / least) + c1 / lr / least) if least else 0.0
+            self.underflow_step = r.tiny * (1 + float(factor)) + (self.theta.tiny if self.mixed else 0.0)
 
     def step_size(self, m: Interval, denominator: Interval) -> Interval:
         """`lr * m_hat / D`: the corrections and lr folded or not, a quotient or a product with the reciprocal."""
