@@ -243,7 +243,7 @@ class Context:
         if isinstance(e, sp.Symbol):
             return self.range(self.definitions[e]) if e in self.definitions else ALL
         if isinstance(e, sp.Add):
-            return reduce(add, (self.range(a) for a in e.args))
+            return (NONNEGATIVE if _beyond_extreme(e) else ALL) & reduce(add, (self.range(a) for a in e.args))
         if isinstance(e, sp.Mul):
             return reduce(mul, (self.range(a) for a in e.args))
         if isinstance(e, sp.Pow):
@@ -357,6 +357,16 @@ def _indices(expression: sp.Basic) -> set[sp.Symbol]:
 
 def _conjuncts(condition: sp.Basic) -> Iterable[sp.Basic]:
     return condition.args if isinstance(condition, sp.And) else (condition,)
+
+
+def _beyond_extreme(e: sp.Add) -> bool:
+    """`e` is `x - min(x, ...)` or `max(x, ...) - x`."""
+    if len(e.args) != 2:
+        return False
+    return any(
+        (isinstance(one, sp.Max) and -other in one.args) or (isinstance(-one, sp.Min) and other in (-one).args)
+        for one, other in (e.args, e.args[::-1])
+    )
 
 
 def _primitive(expression: sp.Expr) -> sp.Expr:

@@ -363,9 +363,19 @@ def reindex(whole: sp.Sum, place: sp.Expr, result: sp.Sum, why: str) -> Step:
 def put(claim: sp.Basic, equation: sp.Basic, why: str) -> Step:
     """Equals for equals: the established `claim` with the left side of the established `equation` replaced."""
     replaced = on_sides(claim, lambda side: side.xreplace({equation.lhs: equation.rhs}))
-    indices = {index for total in claim.atoms(sp.Sum) for index in total.variables}
-    uncaught = Structural(not indices & equation.free_symbols, "no index of a sum is free in the equation")
-    return Step("put", replaced, why, (uncaught, Follows(claim), Follows(equation)))
+    return Step("put", replaced, why, (_uncaught(claim, equation), Follows(claim), Follows(equation)))
+
+
+def both_sides(equation: sp.Basic, of: sp.Symbol, function: sp.Expr, why: str) -> Step:
+    """`f(a) = f(b)` from the established `equation` `a = b`, where `function` is `f(of)`."""
+    claim = on_sides(equation, lambda side: function.xreplace({of: side}))
+    defined = (Defined(claim.lhs), Defined(claim.rhs))
+    return Step("both_sides", claim, why, (_uncaught(function, equation), Follows(equation), *defined))
+
+
+def _uncaught(into: sp.Basic, equation: sp.Basic) -> Structural:
+    indices = {index for total in into.atoms(sp.Sum) for index in total.variables}
+    return Structural(not indices & equation.free_symbols, "no index of a sum is free in the equation")
 
 
 def cite(theorem: str, claim: sp.Basic, why: str, *, where: Mapping[sp.Basic, sp.Basic] | None = None) -> Step:

@@ -18,6 +18,7 @@ from adam_ref.theorems.steps import (
     at_least,
     at_most,
     both_or_neither,
+    both_sides,
     bound,
     case,
     cauchy_schwarz,
@@ -380,6 +381,24 @@ class TestOtherRules:
 
     def test_words_are_counted(self):
         assert status(in_words(equals(x, y), "because")) == "in words"
+
+    def test_same_on_both_sides(self):
+        known = rewrite((x + 1) ** 2, x**2 + 2 * x + 1, "")
+        assert statuses(known, both_sides(known.statement, y, y / (1 + x**2), ""))[-1] == "verified"
+        assert statuses(known, both_sides(known.statement, y, 1 / y, ""))[-1] != "verified"
+        assert status(both_sides(equals(x, 1), y, 2 * y, "")) != "verified"
+
+    def test_same_under_a_sum_whose_index_is_free(self):
+        known = rewrite(k + x, x + k, "")
+        function = sp.Sum(k * y, (k, 0, t))
+        assert statuses(known, both_sides(known.statement, y, function, ""), given=(t >= 0,))[-1] != "verified"
+
+    def test_extremes(self):
+        assert status(bound(at_least(x - sp.Min(x, y), 0), "")) == "verified"
+        assert status(bound(at_least(sp.Max(x, y) - y, 0), "")) == "verified"
+        assert status(bound(at_least(sp.Min(x, y) - x, 0), "")) == "refuted"
+        assert status(bound(at_least(x - sp.Max(x, y), 0), "")) == "refuted"
+        assert status(bound(more_than(x - sp.Min(x, y), 0), "")) == "refuted"
 
 
 class TestProve:
