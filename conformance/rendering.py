@@ -125,8 +125,7 @@ def table(dtype: str, accuracy: str | None, results: Sequence[CheckResult]) -> R
         if not ran:
             continue
         if all(r.status == PASS for r in ran):
-            checks = "1 check" if len(ran) == 1 else f"{len(ran)} checks"
-            grid.add_row(Text(f"{chapter}, {checks}"), *_cells(PASS, ran))
+            grid.add_row(Text(f"{chapter}, {_many(len(ran), 'check')}"), *_cells(PASS, ran))
             continue
         grid.add_row(Text(chapter))
         for result in ran:
@@ -224,11 +223,14 @@ def ulps(distance: float) -> str:
     return f"{distance:,.2f} ulp" if distance < 1e6 else f"{distance:.3g} ulp"
 
 
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def case_lines(case: Case) -> Iterator[tuple[str, str]]:
     """The case, label by label: its size, what is not as in the paper, and its numbers, as far as they fit."""
-    steps = "1 step" if case.steps == 1 else f"{case.steps} steps"
-    elements = "1 element" if case.elements == 1 else f"{case.elements} elements"
-    yield "case", f"{steps}, {elements}" + (f", from the regime {case.regime}" if case.regime else "")
+    size = f"{_many(case.steps, 'step')}, {_many(case.elements, 'element')}"
+    yield "case", size + (f", from the regime {case.regime}" if case.regime else "")
     for i, hyper in enumerate(case.hyperparameters):
         if i == 0 or hyper != case.hyperparameters[0]:
             yield ("with" if i == 0 else f"with ({i})"), _unusual(hyper)
@@ -285,11 +287,14 @@ def verdict(report: Report) -> Text:
         reason = report.fatal or next(c.reason for c in report.checks if c.status == ERROR)
         return Text(f"{report.target} could not be run: {reason}", "bold red")
     if report.verdict == DOES_NOT_CONFORM:
-        words = f"does not conform to {dialect}: {counts[FAIL]} of {judged} checks failed"
+        words = f"does not conform to {dialect}: {counts[FAIL]} of {_many(judged, 'check')} failed"
         return Text(f"{report.target} {words}{_aside(counts)}.", "bold red")
     if report.verdict != CONFORMS:
-        return Text(f"Nothing ran: none of {len(report.checks)} checks applies to {report.target}.", "bold red")
-    words = f"conforms to {dialect}: {counts[PASS]} checks, {counts['cases']:,} cases, {counts['elements']:,} elements"
+        return Text(
+            f"Nothing ran: none of {_many(len(report.checks), 'check')} applies to {report.target}.", "bold red"
+        )
+    done = ((counts[PASS], "check"), (counts["cases"], "case"), (counts["elements"], "element"))
+    words = f"conforms to {dialect}: {', '.join(_many(*each) for each in done)}"
     if report.stale_waivers:
         return Text(f"{report.target} {words}{_aside(counts)}; but a waiver is stale.", "bold red")
     return Text(f"{report.target} {words}{_aside(counts)}.", "bold green")

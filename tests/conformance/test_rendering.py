@@ -35,7 +35,7 @@ def _words(text):
 
 def test_the_verdict_is_the_last_thing_said():
     last = _shown(report(passing(), skipped())).rstrip().rpartition("\n\n")[2]
-    assert _words(last) == "mine:Adam conforms to adam: 1 checks, 3 cases, 1,200 elements (1 skipped)."
+    assert _words(last) == "mine:Adam conforms to adam: 1 check, 3 cases, 1,200 elements (1 skipped)."
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_the_verdict_is_the_last_thing_said():
         (report(passing(), failing()), "mine:Adam does not conform to adam: 1 of 2 checks failed."),
         (report(fatal="importing mine raised ImportError"), "could not be run: importing mine raised ImportError"),
         (report(passing(), broken()), "could not be run: step 1 raised RuntimeError: no kernel"),
-        (report(skipped()), "Nothing ran: none of 1 checks applies to mine:Adam."),
+        (report(skipped()), "Nothing ran: none of 1 check applies to mine:Adam."),
         (report(passing()).waiving({"update.ordinary": "x"}), "but a waiver is stale"),
-        (report(passing(), failing()).waiving({"update.near-epsilon": "x"}), "conforms to adam: 1 checks"),
+        (report(passing(), failing()).waiving({"update.near-epsilon": "x"}), "conforms to adam: 1 check"),
     ],
 )
 def test_the_verdict_in_one_sentence(made, words):
