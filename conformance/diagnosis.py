@@ -1,7 +1,8 @@
-"""What the target does instead: the declared dialect that would have fitted everything that was seen."""
+"""What the target does instead: the dialect that would have fitted everything seen, or a defect known by its mark."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,6 +10,7 @@ from typing import Any
 
 from adam_ref import CLASS_A, CLASS_B, Dialect
 from adam_ref.dialect import AXES, name_of
+from adam_ref.formats import named_format
 from conformance.case import Case, Trajectory
 from conformance.compare import compare, relevant_dialect_axes
 
@@ -27,8 +29,8 @@ class Diagnosis:
     """One explanation of all that was seen.
 
     Attributes:
-        name: of the dialect.
-        kind: "dialect".
+        name: of the dialect or the fault.
+        kind: "dialect" or "fault".
         explains: ids of the checks whose findings it explains.
         evidence: a sentence with numbers.
         references: where to read on.
@@ -69,13 +71,16 @@ def _candidates(cases: Iterable[Case]) -> list[Dialect]:
 
 
 def class_of(seen: Sequence[Seen], dialect: Dialect, *, flush_to_zero: bool) -> str | None:
-    """The best class in which everything lies inside; the first trajectory outside ends the search."""
+    """The best class in which everything lies inside, and something was decided; the first one outside ends it."""
     for accuracy in (CLASS_A, CLASS_B):
-        if all(
-            compare(case, trajectory, dialect, accuracy, flush_to_zero=flush_to_zero).violation is None
-            for case, trajectory in seen
-        ):
-            return accuracy.name
+        decided = 0
+        for case, trajectory in seen:
+            comparison = compare(case, trajectory, dialect, accuracy, flush_to_zero=flush_to_zero)
+            if comparison.violation is not None:
+                break
+            decided += comparison.decided
+        else:
+            return accuracy.name if decided else None
     return None
 
 
@@ -91,6 +96,32 @@ def diagnose(
         if dialect.differences(declared):
             found.append(_explain(dialect, accuracy, failing, len(seen), declared))
     return found
+
+
+def underflowing_epsilon(failing: Sequence[tuple[str, Case, float]]) -> list[Diagnosis]:
+    """The one defect that needs no search: `eps` is 0 in the format, and the step 0/0 or m/0.
+
+    Args:
+        failing: id, smallest case and value found of every finding.
+
+    """
+    caught: dict[tuple[str, float], list[str]] = {}
+    for check, case, got in failing:
+        eps = case.hyperparameters[0].eps
+        if eps and not math.isfinite(got) and float(named_format(case.dtype).round(eps)) == 0.0:
+            caught.setdefault((case.dtype, eps), []).append(check)
+    return [
+        Diagnosis(
+            "eps-underflows",
+            "fault",
+            tuple(checks),
+            f"eps = {eps:g} rounds to 0 in {dtype}, whose smallest positive number is "
+            f"{named_format(dtype).ulp(0.0):.3g}; where v is 0 as well, a zero gradient gives 0/0 = NaN and any other "
+            "an infinity",
+            ("clause SPE-1", "optax #1754", "chainer #6299", "Optimisers.jl #167"),
+        )
+        for (dtype, eps), checks in caught.items()
+    ]
 
 
 def _explain(

@@ -14,7 +14,7 @@ from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.case import Case, Trajectory
 from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
 from conformance.compare import QUANTITIES, Violation, Worst
-from conformance.diagnosis import Seen, diagnose
+from conformance.diagnosis import Seen, diagnose, underflowing_epsilon
 from conformance.hosts import Host, environment
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
@@ -142,6 +142,8 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
             results.append(result)
             progress.ended(result)
     flushing = host.capabilities.flush_to_zero
+    findings = [(f.check, f.case, f.violation.got) for r in results if (f := r.finding) is not None]
+    diagnosis = diagnose(failing, passing, plan.dialect, flush_to_zero=flushing) + underflowing_epsilon(findings)
     return Report(
         host.name,
         host.version,
@@ -151,7 +153,7 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
         plan.seed,
         environment(),
         tuple(results),
-        tuple(diagnose(failing, passing, plan.dialect, flush_to_zero=flushing)),
+        tuple(diagnosis),
         fatal,
     )
 
@@ -163,8 +165,8 @@ def not_run(plan: Plan, reason: str) -> Report:
     )
 
 
-MOST_EVIDENCE, LONGEST_EVIDENCE = 6, 40
-"""How many trajectories of either kind the diagnosis looks at, and how many steps they may have."""
+MOST_PASSING, LONGEST_EVIDENCE = 6, 40
+"""How many passing trajectories the diagnosis must not contradict, and how many steps its evidence may have."""
 
 
 def _sort_evidence(
@@ -173,9 +175,8 @@ def _sort_evidence(
     if seen is None or seen[0].steps > LONGEST_EVIDENCE:
         return
     if result.finding is not None and result.finding.violation.quantity in QUANTITIES:
-        if len(failing) < MOST_EVIDENCE:
-            failing.append((result.id, seen))
-    elif result.status == PASS and result.worst.step and len(passing) < MOST_EVIDENCE:
+        failing.append((result.id, seen))
+    elif result.status == PASS and result.worst.step and len(passing) < MOST_PASSING:
         passing.append(seen)
 
 
