@@ -11,7 +11,7 @@ import sympy as sp
 
 from adam_ref.theorems import evaluate
 from adam_ref.theorems.context import Context
-from adam_ref.theorems.judge import Judge
+from adam_ref.theorems.judge import Judge, pointwise
 from adam_ref.theorems.model import Claim, Counterexample, Theorem, Variant
 from adam_ref.theorems.proof import (
     AttackResult,
@@ -46,7 +46,7 @@ def prove(theorem: Theorem, *, on_step: Callable[[StepResult], None] = lambda _:
         *(
             f"no step establishes the claim {c.statement}"
             for c in theorem.claims
-            if not _established(c, established, theorem)
+            if not any(establishes(step, c, theorem) for step in established)
         ),
         *(f"a claim fails at {failure}" for failure in attack.failures),
         *(f"z3 says {c.verdict}: {c.words}" for c in confirmations if c.verdict != "proved"),
@@ -74,9 +74,10 @@ def _incomplete(theorem: Theorem) -> Iterator[str]:
         yield "neither a confirmation by z3 nor a reason why there is none"
 
 
-def _established(claim: Claim, steps: Iterable[Step], theorem: Theorem) -> bool:
-    wanted = (theorem.context.expand(claim.statement), set(claim.assuming))
-    return any((theorem.context.expand(s.statement), set(s.assuming)) == wanted for s in steps)
+def establishes(step: Step, claim: Claim, theorem: Theorem) -> bool:
+    """`step` states just what `claim` states, in the same case."""
+    stated, claimed = (theorem.context.expand(part.statement) for part in (step, claim))
+    return bool(stated == claimed) and set(step.assuming) == set(claim.assuming)
 
 
 # Steps
@@ -114,7 +115,23 @@ def _verify(context: Context, step: Step, established: list[Step], seed: str) ->
     status = last.status if failed else ("in words" if "words" in engines else "verified")
     count, seconds = len(step.obligations), time.perf_counter() - began
     shown = (step.rule, str(step.statement), step.why, status, engines, count, seconds)
-    return StepResult(*shown, last.detail, last.witness) if failed else StepResult(*shown)
+    if not failed:
+        return StepResult(*shown)
+    sides = _unequal(judge.context.expand(step.statement), last.point)
+    return StepResult(*shown, last.detail, last.witness, *sides)
+
+
+def _unequal(statement: sp.Basic, point: evaluate.Point | None) -> tuple[str, str]:
+    """The two sides of a statement at a point that refutes it; empty where it is not the statement that is refuted."""
+    if point is None or not pointwise(statement):
+        return "", ""
+    try:
+        if evaluate.holds(statement, point):
+            return "", ""
+    except (evaluate.UndefinedError, KeyError):
+        return "", ""
+    left, right = (_shown(side, point) for side in _ends(statement))
+    return left, right
 
 
 # Attacks
@@ -165,9 +182,9 @@ def _refuse(theorem: Theorem, variant: Variant, known: Sequence[tuple[Step, Step
     n, result = next(((n, result) for n, result in numbered if not result.ok), (0, None))
     if result is None:
         return VariantResult(variant.name, variant.words, False, 0, "", "every step was verified")
-    return VariantResult(
-        variant.name, variant.words, result.status == "refuted", n, result.rule, result.detail, result.witness
-    )
+    refused = result.status == "refuted"
+    found = (result.detail, result.witness, result.left, result.right)
+    return VariantResult(variant.name, variant.words, refused, n, result.rule, *found)
 
 
 def _counterexample(theorem: Theorem, c: Counterexample) -> CounterexampleResult:

@@ -189,11 +189,17 @@ class _Sequence:
     def __init__(self, seed: float) -> None:
         self._source = random.Random(seed)
         self._values: dict[int, Any] = {}
+        self._read: set[int] = set()
 
     def __call__(self, index: int) -> Any:
         for n in range(len(self._values), abs(index) + 1):
             self._values[n] = mpmath.mpf(self._source.choice([0, 1, 1, 1]) * self._source.gauss(0, 1))
+        self._read.add(abs(index))
         return self._values[abs(index)]
+
+    def first(self, count: int) -> dict[int, Any]:
+        """The first of the terms that were read, by index."""
+        return {n: self._values[n] for n in sorted(self._read)[:count]}
 
 
 class _Recursive:
@@ -237,8 +243,10 @@ def _met(condition: sp.Basic, point: Point, otherwise: bool) -> bool:
 
 
 def describe(point: Mapping[sp.Basic, Any]) -> dict[str, str]:
-    """The point in short decimals, for people."""
-    return {str(s): mpmath.nstr(mpmath.mpf(x), 8) for s, x in sorted(point.items(), key=str) if not callable(x)}
+    """The point in short decimals, for people; of a sequence the first few terms that mattered."""
+    terms = {f"{base}[{n}]": x for base, s in point.items() if isinstance(s, _Sequence) for n, x in s.first(4).items()}
+    plain = {str(s): x for s, x in point.items() if not callable(x)}
+    return {name: mpmath.nstr(mpmath.mpf(x), 8) for name, x in sorted((plain | terms).items())}
 
 
 def _edges(context: Context, symbol: sp.Symbol) -> list[Any]:

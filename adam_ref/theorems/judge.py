@@ -69,14 +69,14 @@ class Judge:
             try:
                 evaluate.value(domain.expand(o.expression), point)
             except evaluate.UndefinedError as error:
-                return Outcome("refuted", "numbers", f"{undefined} ({error})", evaluate.describe(point))
+                return _refuted(f"{undefined} ({error})", point)
         return Outcome("undecided", "domain", undefined)
 
     def _zero(self, o: Zero) -> Outcome:
         domain, known = self._scope(o)
-        witness = self._refuting(o.expression, domain, _nonzero_at)
-        if witness is not None:
-            return Outcome("refuted", "numbers", f"not zero: {o.expression}", witness)
+        point = self._refuting(o.expression, domain, _nonzero_at)
+        if point is not None:
+            return _refuted(f"not zero: {o.expression}", point)
         if vanishes(o.expression, known):
             return Outcome("verified", "algebra")
         return Outcome("undecided", "algebra", f"not shown to be zero: {o.expression}")
@@ -86,15 +86,16 @@ class Judge:
             return not evaluate.holds(o.relation.func(expression, 0, evaluate=False), point)
 
         domain, context = self._scope(o)
-        witness = self._refuting(o.expression, domain, fails)
-        if witness is not None:
-            return Outcome("refuted", "numbers", f"{o.kind} 0 fails for {o.expression}", witness)
+        point = self._refuting(o.expression, domain, fails)
+        if point is not None:
+            return _refuted(f"{o.kind} 0 fails for {o.expression}", point)
         form = o.expression if o.form is None else o.form
         if o.form is not None and not vanishes(o.expression - o.form, context):
             return self._zero(Zero(o.expression - o.form, o.given, o.over))
         if context.undefined_part(form) is not None:
             return Outcome("undecided", "domain", f"not shown to be defined: {form}")
-        shown = {">": context.positive, ">=": context.nonnegative, "!=": context.nonzero}[o.kind](form)
+        decide = {">": context.positive, ">=": context.nonnegative, "!=": context.nonzero}[o.kind]
+        shown = decide(form) or decide(context.unrolled(form))
         return Outcome("verified" if shown else "undecided", "signs", f"{o.kind} 0 is not shown for {form}")
 
     def _follows(self, o: Follows) -> Outcome:
@@ -109,7 +110,7 @@ class Judge:
         claim = self.context.expand(statement)
         for point in evaluate.points(self.context, statement, REFUTING_POINTS, self.seed) if pointwise(claim) else ():
             if not evaluate.holds(claim, point):
-                return Outcome("refuted", "numbers", f"fails: {statement}", evaluate.describe(point))
+                return _refuted(f"fails: {statement}", point)
         return Outcome("undecided", "logic", reason)
 
     def _cited(self, o: Cited) -> Outcome:
@@ -136,16 +137,20 @@ class Judge:
 
     def _refuting(
         self, expression: sp.Expr, domain: Context, fails: Callable[[sp.Expr, evaluate.Point], bool]
-    ) -> dict[str, str] | None:
+    ) -> evaluate.Point | None:
         """A point of the domain where `fails` is true of `expression`."""
         written_out = domain.expand(expression)
         for point in evaluate.points(domain, expression, REFUTING_POINTS, self.seed):
             try:
                 if fails(written_out, point):
-                    return evaluate.describe(point)
+                    return point
             except evaluate.UndefinedError:
                 continue
         return None
+
+
+def _refuted(detail: str, point: evaluate.Point) -> Outcome:
+    return Outcome("refuted", "numbers", detail, evaluate.describe(point), point)
 
 
 def _nonzero_at(expression: sp.Expr, point: evaluate.Point) -> bool:

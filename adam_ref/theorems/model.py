@@ -84,7 +84,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Theorem:
-    """A theorem with its derivation and everything that puts it to the test. `summary` is for `explain`."""
+    """A theorem with its derivation and everything that puts it to the test. `summary` is for `explain`.
+
+    `shown_as` gives parts of the formulas the names (LaTeX) that the pages show them by; the engine never sees these.
+    """
 
     id: str
     name: str
@@ -98,6 +101,7 @@ class Theorem:
     summary: str
     definitions: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     recursions: Mapping[sp.IndexedBase, Recursion] = field(default_factory=dict)
+    shown_as: Mapping[sp.Expr, str] = field(default_factory=dict)
     confirmations: tuple[Confirmation, ...] = ()
     no_confirmation: str = ""
     uses: tuple[str, ...] = ()

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an obligation: `verified`, `refuted` (with the point that refutes it) or `undecided`."""
+    """What became of an obligation: `verified`, `refuted` (with the `point` that refutes it) or `undecided`.
+
+    `witness` is the point in short decimals.
+    """
 
     status: str
     engine: str
     detail: str = ""
     witness: dict[str, str] = field(default_factory=dict)
+    point: Mapping[Any, Any] | None = None
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What became of a step. `engines` did the verifying; `detail` and `witness` say why it failed."""
+    """What became of a step. `engines` did the verifying; `detail` and `witness` say why it failed.
+
+    `left` and `right` are the sides of the statement at the witness, where it is false there.
+    """
 
     rule: str
     statement: str
@@ -29,6 +37,8 @@ class StepResult:
     seconds: float
     detail: str = ""
     witness: dict[str, str] = field(default_factory=dict)
+    left: str = ""
+    right: str = ""
 
     @property
     def ok(self) -> bool:
@@ -47,7 +57,7 @@ class AttackResult:
 
 @dataclass(frozen=True)
 class VariantResult:
-    """A wrong variant and the step that refused it."""
+    """A wrong variant, the step that refused it, and what the sides of that step are at the witness."""
 
     name: str
     words: str
@@ -56,6 +66,8 @@ class VariantResult:
     rule: str
     detail: str
     witness: dict[str, str] = field(default_factory=dict)
+    left: str = ""
+    right: str = ""
 
 
 @dataclass(frozen=True)
