@@ -11,7 +11,7 @@ from adam_ref.theorems.algebra import vanishes
 from adam_ref.theorems.context import Context, Recursion
 from adam_ref.theorems.engine import prove, verify
 from adam_ref.theorems.model import Counterexample, Hypothesis, Theorem, Variant
-from adam_ref.theorems.notation import M, beta1, beta2, g, h, i, j, k, m, n, t, v
+from adam_ref.theorems.notation import M, V, beta1, beta2, g, h, i, j, k, m, n, t, v
 from adam_ref.theorems.smt import decide
 from adam_ref.theorems.steps import (
     apart,
@@ -257,6 +257,13 @@ class TestInduction:
         )
         unscaled = {M: Recursion(sp.S.Zero, n, beta1 * M[n] + g[n + 1])}
         assert status(step, given=(*BETAS, t >= 1), recursions=unscaled) == "refuted"
+
+    def test_inequality_of_recursions(self):
+        smallest = {M: Recursion(g[1], n, sp.Min(M[n], g[n + 1])), V: Recursion(g[1], n, sp.Max(V[n], g[n + 1]))}
+        rest = total(sp.Max(V[t], g[t + 1]) - V[t], M[t] - sp.Min(M[t], g[t + 1]))
+        claim = at_least(V[t] - M[t], 0)
+        assert status(induct(claim, t, "", rest=rest), given=(t >= 1,), recursions=smallest) == "verified"
+        assert status(induct(claim, t, "", rest=-rest), given=(t >= 1,), recursions=smallest) == "refuted"
 
     def test_over_what_an_abbreviation_hides(self):
         """`x` stands for t, and the step would leave it as it is."""
