@@ -81,3 +81,11 @@ def test_blocks_cover_everything_once(n):
     plus, pairs = map_blocks(lambda a, k: (a + k, np.stack([a, a], axis=-1)), [x], 0.5, block=7)
     np.testing.assert_array_equal(plus, x + 0.5)
     np.testing.assert_array_equal(pairs, np.stack([x, x], axis=-1))
+
+
+def test_what_is_handed_through_is_not_copied():
+    """Without AMSGrad its maximum would cost as much memory as the parameter, for nothing."""
+    x, y = np.arange(20.0), np.ones(20)
+    doubled, same = map_blocks(lambda a, b: (2 * a, b), [x, y], block=7)
+    np.testing.assert_array_equal(doubled, 2 * x)
+    assert same is y
