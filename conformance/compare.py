@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,10 +128,51 @@ def numerics_of(case: Case, trajectory: Trajectory, accuracy: AccuracyClass, *, 
     return Numerics(parameter, first, second, accuracy)
 
 
-def enclosures(
-    case: Case, parameter: int, dialect: Dialect, numerics: Numerics
-) -> Iterable[tuple[int, Enclosure, bool]]:
-    """`(step, enclosure, moved)` after each step of one parameter; `moved` is False where it had no gradient."""
+Boxes = tuple[int, Enclosure, bool]
+"""`(step, enclosure, moved)`: `moved` is False where the parameter had no gradient at that step."""
+
+
+def enclosures(case: Case, parameter: int, dialect: Dialect, numerics: Numerics) -> Iterable[Boxes]:
+    """The enclosure of one parameter after each step."""
+    memory = _MEMORY.get()
+    if memory is None or case.elements > _MOST_REMEMBERED:
+        return _computed(case, parameter, dialect, numerics)
+    key = (id(case), parameter, dialect, numerics)
+    if key not in memory:
+        memory[key] = _Remembered(case, _computed(case, parameter, dialect, numerics))
+    return memory[key]
+
+
+_MEMORY: ContextVar[dict[Any, _Remembered] | None] = ContextVar("memory", default=None)
+_MOST_REMEMBERED = 4096
+"""Elements of a case whose enclosures are worth their memory."""
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within it the enclosures of one and the same case are computed once, however many targets run it."""
+    token = _MEMORY.set({})
+    try:
+        yield
+    finally:
+        _MEMORY.reset(token)
+
+
+class _Remembered:
+    """Boxes that are computed when they are first asked for; holds the case, whose identity is the key."""
+
+    def __init__(self, case: Case, source: Iterator[Boxes]) -> None:
+        self.case, self.source = case, source
+        self.known: list[Boxes] = []
+
+    def __iter__(self) -> Iterator[Boxes]:
+        yield from self.known
+        for boxes in self.source:
+            self.known.append(boxes)
+            yield boxes
+
+
+def _computed(case: Case, parameter: int, dialect: Dialect, numerics: Numerics) -> Iterator[Boxes]:
     enclosure = start(case.parameters[parameter], numerics)
     for step, gradients in enumerate(case.gradients):
         gradient = gradients[parameter]

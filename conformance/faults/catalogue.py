@@ -1,0 +1,93 @@
+"""What a fault is, and how the chapters of the catalogue register theirs.
+
+To add one: call the `fault` of its chapter's module with an id, a sentence that says what is wrong, and the pieces of
+`conformance.faults.adam.Adam` that it replaces.  A test runs the checks that it names against it, and fails where one
+of them lets it through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adam_ref import ADAM, Dialect
+from conformance.faults.adam import EVERYTHING, Adam, InPieces
+
+Piece = Callable[..., Any]
+
+
+class CatalogueError(ValueError):
+    """An entry that cannot be: a piece that does not exist, an id that is taken."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A named defect planted in a correct Adam.
+
+    Attributes:
+        id: its name.
+        title: what is wrong, as a sentence.
+        chapter: the part of the catalogue that it belongs to.
+        pieces: what replaces which method of `Adam`.
+        regime: the regime that shows it, empty where something else than the history does.
+        caught_by: ids of the checks that must catch it, each by itself, in each of its dtypes.
+        stands_for: public cases of it, as "project #number".
+        dialect: the declared one, which it fails to be.
+        dtypes: the dtypes in which it is a fault and shows.
+        claims: capabilities that differ from those of the correct Adam.
+
+    """
+
+    id: str
+    title: str
+    chapter: str
+    pieces: Mapping[str, Piece]
+    regime: str = ""
+    caught_by: tuple[str, ...] = ()
+    stands_for: tuple[str, ...] = ()
+    dialect: Dialect = ADAM
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    claims: Mapping[str, Any] | None = None
+
+    def optimizer(self) -> type[Adam]:
+        """The correct Adam with the pieces replaced."""
+        return type(self.id, (Adam,), dict(self.pieces))
+
+    def target(self) -> InPieces:
+        """The defective Adam as a target."""
+        name = f"conformance.faults:Faulty?fault={self.id}"
+        return InPieces(name, self.optimizer(), self.dialect, replace(EVERYTHING, **dict(self.claims or {})))
+
+
+CATALOGUE: dict[str, Fault] = {}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Registers the faults of one chapter."""
+
+    name: str
+
+    def __call__(
+        self,
+        id: str,
+        title: str,
+        regime: str = "",
+        *,
+        caught_by: tuple[str, ...] = (),
+        stands_for: tuple[str, ...] = (),
+        dialect: Dialect = ADAM,
+        dtypes: tuple[str, ...] = ("float32", "float64"),
+        claims: Mapping[str, Any] | None = None,
+        **pieces: Piece,
+    ) -> Fault:
+        """Put a fault into the catalogue; where no check is named, the regime's own must catch it."""
+        missing = [name for name in pieces if not hasattr(Adam, name)]
+        if missing or not pieces:
+            raise CatalogueError(f"{id}: the Adam in pieces has no {', '.join(missing) or 'piece to replace'}")
+        if id in CATALOGUE:
+            raise CatalogueError(f"{id}: there is a fault of this name already")
+        named = caught_by or (f"update.{regime}",)
+        CATALOGUE[id] = Fault(id, title, self.name, pieces, regime, named, stands_for, dialect, dtypes, claims)
+        return CATALOGUE[id]

@@ -1,0 +1,224 @@
+"""The kill matrix: which check catches which fault, and that no honest form is caught by any."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
+
+from adam_ref import Dialect
+from conformance.case import Case
+from conformance.checks import CHECKS, Check, Context, Examination
+from conformance.compare import remembering
+from conformance.hosts import InProcess
+from conformance.protocol import Target, TargetError
+from conformance.suite import Plan, _Tally
+
+CAUGHT, PASSED, SKIPPED, ERROR = "caught", "passed", "skipped", "error"
+
+
+class Subject(Protocol):
+    """A fault or an honest form."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect that it is declared to be."""
+        ...
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes that it concerns."""
+        ...
+
+    def target(self) -> Target:
+        """The implementation to put under test."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One check against one subject in one dtype.
+
+    Attributes:
+        subject: id of the fault or honest form.
+        check: id of the check.
+        dtype: of the parameters.
+        status: "caught", "passed", "skipped" or "error" (the target could not be run).
+        message: what is wrong, or why the check was skipped.
+        case: number of the first failing case, from 1; 0 where none failed.
+        step: the step at which it failed.
+        accuracy: the best accuracy class that held, where it passed.
+        seconds: that the check took.
+
+    """
+
+    subject: str
+    check: str
+    dtype: str
+    status: str
+    message: str = ""
+    case: int = 0
+    step: int = 0
+    accuracy: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All cells of a run; the questions that one asks of them are its methods."""
+
+    profile: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def subjects(self) -> list[str]:
+        """Ids of the subjects, in the order in which they ran."""
+        return list(dict.fromkeys(c.subject for c in self.cells))
+
+    @property
+    def checks(self) -> list[str]:
+        """Ids of the checks, in the order in which they ran."""
+        return list(dict.fromkeys(c.check for c in self.cells))
+
+    def of(self, subject: str) -> list[Cell]:
+        """The cells of one subject."""
+        return [c for c in self.cells if c.subject == subject]
+
+    def killers(self, subject: str) -> list[str]:
+        """The checks that catch a subject in some dtype."""
+        return list(dict.fromkeys(c.check for c in self.of(subject) if c.status in (CAUGHT, ERROR)))
+
+    def survivors(self) -> list[tuple[str, str]]:
+        """(fault, dtype) for each dtype of a fault in which no check catches it."""
+        seen = dict.fromkeys((c.subject, c.dtype) for c in self.cells)
+        caught = {(c.subject, c.dtype) for c in self.cells if c.status in (CAUGHT, ERROR)}
+        return [pair for pair in seen if pair not in caught]
+
+    def kills(self) -> dict[str, list[str]]:
+        """For each check the subjects that it catches."""
+        return {
+            check: list(
+                dict.fromkeys(c.subject for c in self.cells if c.check == check and c.status in (CAUGHT, ERROR))
+            )
+            for check in self.checks
+        }
+
+    def only_killed_by(self) -> dict[str, list[str]]:
+        """For each check the subjects that it alone catches."""
+        alone = {subject: killers[0] for subject in self.subjects if len(killers := self.killers(subject)) == 1}
+        return {check: [s for s, killer in alone.items() if killer == check] for check in self.checks}
+
+    def accuracy(self, subject: str) -> dict[str, str | None]:
+        """The best accuracy class that holds everywhere for a subject, by dtype."""
+        classes: dict[str, str | None] = {}
+        for cell in self.of(subject):
+            classes[cell.dtype] = max(filter(None, (classes.get(cell.dtype), cell.accuracy)), default=None)
+        return classes
+
+    def first(self, subject: str) -> Cell | None:
+        """The first cell in which a subject is caught."""
+        return next((c for c in self.of(subject) if c.status in (CAUGHT, ERROR)), None)
+
+    def seconds(self, subject: str) -> float:
+        """What running everything against a subject took."""
+        return sum(c.seconds for c in self.of(subject))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "profile": self.profile,
+            "cells": [asdict(c) for c in self.cells],
+            "survivors": [list(pair) for pair in self.survivors()],
+            "only_killed_by": self.only_killed_by(),
+        }
+
+
+def kill_matrix(
+    subjects: Iterable[Subject],
+    checks: Iterable[Check] | None = None,
+    profile: str = "quick",
+    dtypes: Sequence[str] = ("float32", "float64"),
+    *,
+    seed: int = 0,
+    on_cell: Callable[[Cell], None] | None = None,
+) -> Matrix:
+    """Run checks against faults or honest forms, in this process and without shrinking.
+
+    Args:
+        subjects: faults of the catalogue, or honest forms; each runs in those of `dtypes` that it concerns, and in its
+            own where it concerns none of them.
+        checks: by default all.
+        profile: name of the profile.
+        dtypes: names of dtypes.
+        seed: from which every random choice follows.
+        on_cell: called with each cell as it is done.
+
+    """
+    listed = list(CHECKS.values() if checks is None else checks)
+    cells = []
+    with remembering():
+        for cell in _cells(subjects, listed, profile, tuple(dtypes), seed):
+            cells.append(cell)
+            if on_cell is not None:
+                on_cell(cell)
+    return Matrix(profile, tuple(cells))
+
+
+def _cells(
+    subjects: Iterable[Subject], checks: list[Check], profile: str, dtypes: tuple[str, ...], seed: int
+) -> Iterator[Cell]:
+    drawn = _Drawn()
+    for subject in subjects:
+        host = InProcess(subject.target())
+        for dtype in [d for d in dtypes if d in subject.dtypes] or subject.dtypes:
+            plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=profile, seed=seed)
+            context = plan.context(host, dtype, lambda _cases, _trajectories: None)
+            for check in checks:
+                yield _cell(subject.id, drawn, check, context)
+
+
+class _Drawn:
+    """The cases of each check, drawn once: subjects with the same claims get the very same ones."""
+
+    def __init__(self) -> None:
+        self.cases: dict[tuple[object, ...], list[Case]] = {}
+
+    def once(self, check: Check, context: Context) -> Check:
+        """The same check on cases that are already drawn."""
+        key = (check.id, context.dtype, context.dialect, repr(context.capabilities))
+        if key not in self.cases:
+            self.cases[key] = self._draw(check, context)
+        return replace(check, cases=lambda _: self.cases[key], strategy=None)
+
+    def _draw(self, check: Check, context: Context) -> list[Case]:
+        cases: list[Case] = []
+
+        def record(case: Case, _context: Context) -> Examination:
+            cases.append(case)
+            return Examination()
+
+        _Tally(replace(check, examine=record), context).examine_all()
+        return cases
+
+
+def _cell(name: str, drawn: _Drawn, check: Check, context: Context) -> Cell:
+    dtype = context.dtype
+    if (reason := check.missing(context)) is not None:
+        return Cell(name, check.id, dtype, SKIPPED, reason)
+    tally = _Tally(drawn.once(check, context), context)
+    began = time.perf_counter()
+    try:
+        tally.examine_all()
+    except TargetError as error:
+        return Cell(name, check.id, dtype, ERROR, str(error), tally.cases + 1, seconds=time.perf_counter() - began)
+    seconds, violation = time.perf_counter() - began, tally.violation
+    if violation is not None:
+        return Cell(name, check.id, dtype, CAUGHT, violation.message, tally.cases, violation.step, None, seconds)
+    accuracy = max(tally.classes) if tally.classes else None
+    return Cell(name, check.id, dtype, PASSED, "", 0, 0, accuracy, seconds)
