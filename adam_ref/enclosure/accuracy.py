@@ -50,7 +50,7 @@ class Scalar:
     Attributes:
         value: of the working dtype, >= 0.
         error: relative; infinite where the scalar may vanish.
-        cast: relative error of storing it in the format that an operation computes in; 0 where that holds it exactly.
+        cast: relative error of storing it in the target's format; 0 where that holds it exactly.
         product: roundings of a product with it: 0 for 0, 1 and powers of two.
 
     """
@@ -95,19 +95,16 @@ ROUNDING_UP = 1.0 + 2.0**-40
 """Radii are computed in float64 to nearest; this factor, far below anything they are compared with, rounds them up."""
 
 
-def computing(target: Format) -> Format:
-    """The format that scalars meet tensors of `target` in: never narrower than float32 (enclosure.md)."""
-    return target if target.precision >= FLOAT32.precision else FLOAT32
+def cast_error(value: float, accuracy: AccuracyClass, target: Format) -> float:
+    """The relative error of casting a scalar near `value`, held as the class has it, to `target`.
 
-
-def cast_error(accuracy: AccuracyClass, target: Format) -> float:
-    """The relative error of casting a scalar, held as the class has it, to what `target` computes in.
-
-    None where that holds all of the class's numbers: a scalar that was kept more precisely, and is cast once, is within
-    the rounding that the class already has.
+    None where `target` holds all of the class's numbers: a scalar that was kept more precisely, and is cast once, is
+    within the rounding that the class already has.  Infinite where the cast may make it vanish.
     """
-    format_ = computing(target)
-    return 0.0 if accuracy.format.precision <= format_.precision else format_.roundoff
+    error = 0.0 if accuracy.format.precision <= target.precision else target.roundoff
+    if value >= target.smallest_normal:
+        return error
+    return error + target.underflow / value if value > 2 * target.underflow else math.inf
 
 
 @lru_cache(maxsize=4096)
@@ -209,17 +206,9 @@ def _as_scalar(
     rest = float(middle - Decimal(high)) if math.isfinite(high) else 0.0
     value = work.type(high) + work.type(rest)
     known = Decimal(float(value)) + Decimal(float(value - work.type(float(value)))) if rest else Decimal(high)
-    exact = lo == hi and _fits(lo, computing(target))
+    exact = lo == hi and _fits(lo, target)
     power = exact and (lo == 0 or math.frexp(high)[0] == 0.5)
     error = 0.0
     if not lo == hi == known:
         error = float(max(hi / known, known / lo) - 1) * ROUNDING_UP if lo > 0 else math.inf
-    return Scalar(value, error, 0.0 if exact else _cast(high, accuracy, target), 0 if power else 1)
-
-
-def _cast(value: float, accuracy: AccuracyClass, target: Format) -> float:
-    """`cast_error`, and what underflow adds to it."""
-    error = cast_error(accuracy, target)
-    if value >= computing(target).smallest_normal:
-        return error
-    return error + computing(target).underflow / value if value else math.inf
+    return Scalar(value, error, 0.0 if exact else cast_error(high, accuracy, target), 0 if power else 1)

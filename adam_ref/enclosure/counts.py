@@ -5,8 +5,7 @@ Three things can round, and a `Count` says how often each does:
 
 * an operation on tensors: a factor `1 + d` with `abs(d) <= u` of the target's format, and where the result is
   subnormal an absolute error of at most `Format.underflow`;
-* the cast of a scalar to the format that the operation computes in: that of the target, at least float32 (scalars
-  rounded to bfloat16 or float16 are a fault, enclosure.md).  None where the format holds the scalar exactly;
+* the cast of a scalar to the target's format, another such factor; none where the format holds the scalar exactly;
 * an operation between scalars, in the format of the accuracy class (sqrt(c2), lr/c1, 1/c1, eps*sqrt(c2)).
 
 Exact operations take none: products with 0, 1 and powers of two, sums with an exact 0.  Fused multiply-add and wider
@@ -70,10 +69,10 @@ Folded, (lr/c1)*m takes less: one quotient between scalars, then a cast and a pr
 FOLDED_ROOT = Count(1, 1, 2)
 """lr*sqrt(c2) in the place of lr (theorem T1): a root and a product between scalars, a cast, a product."""
 
-FOLDED_EPSILON = Count(1, 0, 1)
+FOLDED_EPSILON = Count(0, 1, 1)
 """eps*sqrt(c2) (theorem T1), or eps/sqrt(c2): one operation between scalars; then as epsilon alone."""
 
-EPSILON = Count(1)
+EPSILON = Count(0, 1)
 """Epsilon rounded in the format: its cast, or the sum 0 + eps."""
 
 QUOTIENT = Count(2)

@@ -175,6 +175,13 @@ class Interval:
         known = least > 0
         return Interval(quotient, np.where(known, below, np.inf), np.where(known, above, np.inf))
 
+    def where(self, present: Array) -> Interval:
+        """Exactly 0 elsewhere."""
+        below = np.where(present, self.below, 0)
+        return Interval(
+            np.where(present, self.at, 0), below, below if self.symmetric else np.where(present, self.above, 0)
+        )
+
     def maximum(self, other: Interval) -> Interval:
         """The elementwise maximum, which moves by no more than one of the two does."""
         below = np.maximum(self.below, other.below)

@@ -63,7 +63,7 @@ class Rounding:
     def __init__(self, target: Format, numerics: Numerics) -> None:
         self.target = target
         self.u = target.roundoff
-        self.cast = cast_error(numerics.accuracy, target)
+        self.cast = cast_error(1.0, numerics.accuracy, target)
         self.held = numerics.accuracy.roundoff
         self.own = float(counts.OWN * np.finfo(numerics.work).eps / 2)
         self.smallest = math.ulp(0.0) if target.underflow <= math.ulp(0.0) else 0.0

@@ -14,7 +14,7 @@ import numpy as np
 from adam_ref.arrays import Array
 from adam_ref.dialect import Dialect
 from adam_ref.enclosure import counts
-from adam_ref.enclosure.accuracy import Scalar, Scalars, scalars
+from adam_ref.enclosure.accuracy import Scalar, Scalars, cast_error, scalars
 from adam_ref.enclosure.counts import NOTHING, PRODUCT, Count
 from adam_ref.enclosure.interval import Interval
 from adam_ref.enclosure.numerics import Numerics, Rounding
@@ -65,7 +65,7 @@ class Step:
 
     def __init__(self, t: int, hyper: Hyperparameters, numerics: Numerics, dialect: Dialect) -> None:
         self.t, self.hyper, self.dialect = t, hyper, dialect
-        self.work = numerics.work
+        self.work, self.accuracy = numerics.work, numerics.accuracy
         self.theta, self.first, self.second = (Rounding(f, numerics) for f in numerics.formats)
         self.between = Rounding(numerics.between, numerics)
         self.mixed = numerics.between != numerics.parameter
@@ -149,12 +149,20 @@ class Step:
         return counts.NARROWED if r.target.precision < self.theta.target.precision else NOTHING
 
     def first_moment(self, m: Interval, g: Interval) -> Interval:
-        """`beta1*m + (1 - beta1)*g`; at the first step m is exactly zero, and there is no sum."""
+        """`beta1*m + (1 - beta1)*g`; at the first step m is exactly zero, and there is no sum.
+
+        Where the difference of the lerp form may overflow, nothing is known.
+        """
         w, r = self.weights_m, self.first
         present = _either(_present(g), m)
         count = counts.FLUSHES_FIRST if r.target.flush_to_zero else counts.UNDERFLOWS_FIRST
         box = (m.scaled(w.old, w.off_old) + g.scaled(w.new, w.off_new)).widen(count * r.tiny * present)
-        return _within(box, w.limit, w.largest)
+        if (box.below <= w.limit).all() and box.symmetric:
+            return box
+        if self.t > 1:
+            reach = m.size + m.above + g.size + g.above
+            box = box.widen(np.where(reach > r.target.largest, np.inf, 0))
+        return box.overflowing(w.largest)
 
     def second_moment(self, v: Interval, g: Interval) -> Interval:
         """`beta2*v + (1 - beta2)*g^2`."""
@@ -165,7 +173,7 @@ class Step:
         box = (v.scaled(w.old, w.off_old) + square.scaled(w.new, w.off_new)).widen(count * r.tiny * present)
         if not (square.size <= r.target.largest / 8).all():
             overflows = square.size + square.above > r.target.largest
-            box = Interval(box.at, box.below, np.where(overflows, np.inf, box.above))
+            box = Interval(box.at, box.below, box.above + np.where(overflows, np.inf, 0))
         return _within(box, w.limit, w.largest).clipped()
 
     def _square(self, g: Interval) -> tuple[Interval, Mask]:
@@ -257,7 +265,8 @@ class Step:
         lr, c1 = float(s.lr.value), float(s.c1.value)
         scaling = r.first_order(_product(s.lr), s.lr.cast)
         if self.corrects_v:
-            scaling = max(scaling, r.first_order(counts.FOLDED_ROOT))
+            lost = cast_error(lr * float(np.sqrt(s.c2.value)), self.accuracy, r.target) - r.cast if lr else 0.0
+            scaling = max(scaling, r.first_order(counts.FOLDED_ROOT, lost))
         rest = counts.QUOTIENT
         if not s.c1.is_one:
             rest += counts.MOMENT_CORRECTION
@@ -267,6 +276,8 @@ class Step:
         relative = r.excess(scaling + r.first_order(rest, s.lr.error, s.c1.error)) + r.tiny * largest_denominator
         factor = s.lr.value / s.c1.value
         self.factor = (factor, float(factor) * relative)
+        self.lr_above_1 = lr > 1
+        self.largest_m = r.target.largest * min(1.0, c1) / max(lr, 1.0) * (1 - 8 * r.u)
         self.limit_step = float(factor) * relative * r.target.largest / 8
         self.underflow_numerator = self.underflow_step = 0.0
         if lr:
@@ -275,10 +286,19 @@ class Step:
             self.underflow_step = r.tiny * (1 + float(factor)) + (self.theta.tiny if self.mixed else 0.0)
 
     def step_size(self, m: Interval, denominator: Interval) -> Interval:
-        """`lr * m_hat / D`: the corrections and lr folded or not, a quotient or a product with the reciprocal."""
+        """`lr * m_hat / D`: the corrections and lr folded or not, a quotient or a product with the reciprocal.
+
+        Where m is exactly zero so is the step, for every eps > 0: an eps that underflows to 0/0 is no admissible way to
+        hold it (clause SPE-1).  Where lr > 1 and a numerator with it may overflow, nothing is known.
+        """
         present = _present(m)
         numerator = m.widen(self.underflow_numerator * present)
-        step = numerator.divided(denominator).scaled(*self.factor).widen(self.underflow_step * present)
+        step = numerator.divided(denominator)
+        if self.lr_above_1 and not (m.size + m.above <= self.largest_m).all():
+            step = step.widen(np.where(m.size + m.above > self.largest_m, np.inf, 0))
+        if present is not EVERYWHERE and not self.s.eps.is_zero:
+            step = step.where(present)
+        step = step.scaled(*self.factor).widen(self.underflow_step * present)
         return _within(step, self.limit_step, self.between.target.largest)
 
     def parameter(self, theta: Interval, step: Interval) -> Interval:
