@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from hypothesis import strategies as st
 
 from adam_ref import Dialect, Format, named_format
+from adam_ref.arrays import Array
 from conformance.capabilities import Capabilities
 from conformance.case import Case, Trajectory
 from conformance.cases.build import pinned_cases
@@ -191,3 +193,22 @@ def broken(message: str, step: int = 0, parameter: int = 0, element: int = 0, go
     """A violation of a rule that is not an interval."""
     nan = float("nan")
     return Violation("rule", step, parameter, element, nan, nan, got, float("inf"), message)
+
+
+def first_difference(
+    first: Trajectory, second: Trajectory, when: str, expect: Callable[[Array], Array] = lambda a: a
+) -> Violation | None:
+    """The first parameter element of `second` that is not what `expect` makes of that of `first`, to the bit.
+
+    Only the steps that both have are compared.  NaN is as good as NaN, and zero as good as its negative.
+    """
+    for step, (ones, others) in enumerate(zip(first.parameters, second.parameters, strict=False), 1):
+        for i, (one, other) in enumerate(zip(ones, others, strict=True)):
+            want = expect(one)
+            differs = (want != other) & ~(np.isnan(want) & np.isnan(other))
+            if differs.any():
+                e = int(np.flatnonzero(differs.reshape(-1))[0])
+                got, expected = (np.asarray(a).reshape(-1)[e] for a in (other, want))
+                message = f"{when} the parameter is {got!r} instead of {expected!r}"
+                return broken(message, step, i, e, float(np.real(got)))
+    return None

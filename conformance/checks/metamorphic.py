@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from adam_ref.arrays import Array
-from conformance.case import Case, Trajectory
+from conformance.case import Case
 from conformance.cases.build import as_dtype, pinned_cases
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
-from conformance.checks.base import Check, Context, Examination, broken, from_regimes, inside_enclosure
-from conformance.compare import Violation
+from conformance.checks.base import Check, Context, Examination, first_difference, from_regimes, inside_enclosure
 
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
@@ -114,27 +113,7 @@ def _same_after(
 ) -> Examination:
     """Run both; the second must give `expect` of what the first gave, and the first must be a number."""
     first, second = context.trajectory(case), context.trajectory(other)
-    return Examination.rule(_first_difference(first, second, expect, change), case.steps * case.elements)
-
-
-def _first_difference(
-    first: Trajectory, second: Trajectory, expect: Callable[[Array], Array], change: str
-) -> Violation | None:
-    for step, (ones, others) in enumerate(zip(first.parameters, second.parameters, strict=True), 1):
-        for i, (one, other) in enumerate(zip(ones, others, strict=True)):
-            want = expect(one)
-            differs = (want != other) & ~(np.isnan(want) & np.isnan(other))
-            if differs.any():
-                e = int(np.flatnonzero(differs.reshape(-1))[0])
-                got, expected = (np.asarray(a).reshape(-1)[e] for a in (other, want))
-                return broken(
-                    f"after {change} the parameter is {got!r} instead of {expected!r}", step, i, e, _real(got)
-                )
-    return None
-
-
-def _real(number: complex) -> float:
-    return float(np.real(number))
+    return Examination.rule(first_difference(first, second, f"after {change}", expect), case.steps * case.elements)
 
 
 CHECKS = [

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from conformance.case import Case
-from conformance.checks.base import Check, Context, Examination, broken, from_regimes
+from conformance.checks.base import Check, Context, Examination, broken, first_difference, from_regimes
 
 
 def gradients_untouched(case: Case, context: Context) -> Examination:
@@ -38,28 +36,21 @@ def sessions_apart(case: Case, context: Context) -> Examination:
     )
     alone = [context.trajectory(case), context.trajectory(flipped)]
     together = context.run((case, flipped))
-    for one, other in zip(alone, together, strict=True):
-        for step, (a, b) in enumerate(zip(one.parameters, other.parameters, strict=True), 1):
-            for i, (x, y) in enumerate(zip(a, b, strict=True)):
-                if not np.array_equal(x, y, equal_nan=True):
-                    return Examination.rule(broken("two optimizers at work at once disturb each other", step, i), 1)
-    return Examination.rule(None, 2 * case.steps * case.elements)
+    differences = (
+        first_difference(one, other, "with another optimizer at work at the same time")
+        for one, other in zip(alone, together, strict=True)
+    )
+    return Examination.rule(next(filter(None, differences), None), 2 * case.steps * case.elements)
 
 
 def repeatable(case: Case, context: Context) -> Examination:
     """The same run gives the same bits, and what later steps bring does not reach back into earlier ones."""
-    long, again, short = (
-        context.trajectory(case),
-        context.trajectory(case),
-        context.trajectory(case.up_to(case.steps // 2)),
+    whole, again = context.trajectory(case), context.trajectory(case)
+    half = context.trajectory(case.up_to(max(1, case.steps // 2)))
+    violation = first_difference(whole, again, "the same run once more, and") or first_difference(
+        whole, half, "without the later steps"
     )
-    for step, (x, y) in enumerate(zip(long.parameters, again.parameters, strict=True), 1):
-        if any(a.tobytes() != b.tobytes() for a, b in zip(x, y, strict=True)):
-            return Examination.rule(broken("the same run gave other bits the second time", step), 1)
-    for step, (x, y) in enumerate(zip(long.parameters, short.parameters, strict=False), 1):
-        if any(a.tobytes() != b.tobytes() for a, b in zip(x, y, strict=True)):
-            return Examination.rule(broken("later gradients changed the result of earlier steps", step), 1)
-    return Examination.rule(None, 2 * case.steps * case.elements)
+    return Examination.rule(violation, 2 * case.steps * case.elements)
 
 
 CHECKS = [
