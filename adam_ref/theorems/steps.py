@@ -273,6 +273,18 @@ def square_root(claim: sp.Basic, squared: sp.Basic, why: str) -> Step:
     )
 
 
+def logarithm(claim: sp.Basic, logs: sp.Basic, why: str) -> Step:
+    """`x <= y` exactly when `log x <= log y`, for positive x and y; `logs` is the second as the theorem writes it."""
+    sides, images = _sides(claim), _sides(logs)
+    alike = Structural(
+        isinstance(claim, _ORDER) and _strict(claim) == _strict(logs), "both are inequalities of one kind"
+    )
+    signs = (Sign(side, ">") for side in sides)
+    values = (Zero(sp.log(side) - image) for side, image in zip(sides, images, strict=True))
+    defined = (Defined(part) for part in (*sides, *images))
+    return Step("logarithm", both_or_neither(claim, logs), why, (alike, *defined, *signs, *values))
+
+
 def one_term(whole: sp.Sum, at: Mapping[sp.Symbol, sp.Expr], why: str) -> Step:
     """A sum of non-negative terms is at least any one of them."""
     limits = tuple(c for index, low, high in whole.limits for c in (index >= low, index <= high))
@@ -415,6 +427,9 @@ def _difference(claim: sp.Basic) -> sp.Expr:
 
 def _sign(claim: sp.Basic, form: sp.Expr | None) -> Sign:
     return Sign(_difference(claim), ">" if _strict(claim) else ">=", form)
+
+
+_ORDER = (sp.GreaterThan, sp.LessThan, sp.StrictGreaterThan, sp.StrictLessThan)
 
 
 def _strict(claim: sp.Basic) -> bool:

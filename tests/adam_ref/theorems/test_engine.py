@@ -30,6 +30,7 @@ from adam_ref.theorems.steps import (
     in_words,
     induct,
     limit,
+    logarithm,
     monotone,
     more_than,
     one_term,
@@ -388,6 +389,16 @@ class TestOtherRules:
 
     def test_words_are_counted(self):
         assert status(in_words(equals(x, y), "because")) == "in words"
+
+    def test_logarithm(self):
+        step = logarithm(at_most(x**t, y), at_most(t * sp.log(x), sp.log(y)), "")
+        assert status(step, given=(x > 0, y > 0)) == "verified"
+        assert status(step, given=(x > 0, y >= 0)) != "verified"
+        assert status(step, given=(y > 0,)) != "verified"
+        other = logarithm(at_most(x**t, y), at_most(sp.log(x), sp.log(y)), "")
+        assert status(other, given=(x > 0, y > 0)) == "refuted"
+        strict = logarithm(at_most(x, y), more_than(sp.log(y), sp.log(x)), "")
+        assert status(strict, given=(x > 0, y > 0)) != "verified"
 
     def test_same_on_both_sides(self):
         known = rewrite((x + 1) ** 2, x**2 + 2 * x + 1, "")
