@@ -47,7 +47,7 @@ def repeatable(case: Case, context: Context) -> Examination:
     """The same run gives the same bits, and what later steps bring does not reach back into earlier ones."""
     whole, again = context.trajectory(case), context.trajectory(case)
     half = context.trajectory(case.up_to(max(1, case.steps // 2)))
-    violation = first_difference(whole, again, "the same run once more, and") or first_difference(
+    violation = first_difference(whole, again, "when the same run is made again") or first_difference(
         whole, half, "without the later steps"
     )
     return Examination.rule(violation, 2 * case.steps * case.elements)
