@@ -78,6 +78,7 @@ THEOREM = Theorem(
     ),
     hypotheses=(BETA1, BETA2, STEP, EPSILON, SECOND_MOMENT, OWN_DENOMINATOR, MOVES, OTHER_DENOMINATOR),
     definitions=CORRECTIONS,
+    shown_as={unoptimized(eps): r"U(\varepsilon)", optimized(e): "O(e)"},
     claims=(Claim(UNIQUE),),
     derive=derive,
     variants=(
@@ -108,6 +109,7 @@ THEOREM = Theorem(
             ),
         ),
     ),
+    checks=("update.near-epsilon",),
     remarks=(
         "e may be any real number here, negative ones included, as long as O has a denominator.",
         "Two gradient histories can still give equal parameters by accident; T2 is about the update as a function.",

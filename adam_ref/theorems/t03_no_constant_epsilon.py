@@ -67,10 +67,17 @@ THEOREM = Theorem(
     name="no constant works",
     title="No single epsilon makes the optimized form the update of Algorithm 1 at two steps",
     words=(
-        "If 0 < beta2 < 1 and eps > 0, no number e makes the optimized update equal to the update of Algorithm 1 at "
-        "two different steps, whatever mean and second moment there are (the mean not zero)."
+        "If 0 < beta2 < 1 and eps > 0, no number e makes the optimized update O(e) equal to the update U(eps) of "
+        "Algorithm 1 at two different steps, here t and t + n, whatever mean and second moment there are (the mean not "
+        "zero)."
     ),
     hypotheses=(BETA1, BETA2_INSIDE, STEP, LATER, EPSILON_POSITIVE, SECOND_MOMENT, MOVES, OTHER_DENOMINATOR),
+    shown_as={
+        at(unoptimized(eps), t): r"U_t(\varepsilon)",
+        at(optimized(e), t): "O_t(e)",
+        at(unoptimized(eps), t + n): r"U_{t+n}(\varepsilon)",
+        at(optimized(e), t + n): "O_{t+n}(e)",
+    },
     claims=(Claim(sp.Not(sp.And(agree(t), agree(t + n)), evaluate=False)),),
     derive=derive,
     variants=(
@@ -98,6 +105,7 @@ THEOREM = Theorem(
         ),
     ),
     uses=("T2",),
+    checks=("update.near-epsilon",),
     remarks=(
         "A framework that keeps epsilon constant in the optimized form has another dialect, not a rounding error.",
     ),

@@ -165,6 +165,7 @@ THEOREM = Theorem(
             (POWER >= 0, POWER <= 1, u > 0, u < 1),
         ),
     ),
+    checks=("update.zeros-then-spike", "update.beyond-256", "update.beyond-2048"),
     tables=(
         Table(
             "first-merged",

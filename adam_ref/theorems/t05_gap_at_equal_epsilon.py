@@ -46,7 +46,9 @@ def derive(
     """`ratio` of the updates with its bounds `low` and `high`; the `effective` epsilon."""
     weight = 1 / (sp.sqrt(v) + eps)
     yield rewrite(
-        optimized(eps), ratio * unoptimized(eps), "Divide: lr, m, c1 cancel, and the root of c2 moves onto eps."
+        optimized(eps),
+        sp.Mul(ratio, unoptimized(eps), evaluate=False),
+        "Divide: lr, m, c1 cancel, and the root of c2 moves onto eps.",
     )
     yield bound(
         at_least(ratio, low),
@@ -99,6 +101,27 @@ def _effective_rows() -> list[tuple[int, str, str, str]]:
     return [(t, *(mpmath.nstr(effective_factor(b, t), 5) for b in betas)) for t in (1, 2, 5, 10, 100, 1000, 10000)]
 
 
+def _draw_effective(axes: Any) -> None:
+    steps = sorted({int(10 ** (n / 20)) for n in range(81)})
+    for beta in (0.9, 0.99, 0.999, 0.9999):
+        axes.loglog(steps, [float(effective_factor(beta, step)) for step in steps], label=f"$\\beta_2 = {beta}$")
+    axes.set_xlabel("$t$")
+    axes.set_ylabel(r"effective epsilon / $\epsilon$")
+    axes.legend()
+
+
+def _draw_map(axes: Any) -> None:
+    import numpy as np
+
+    steps, sizes = np.meshgrid(10 ** np.linspace(0, 4, 81), 10 ** np.linspace(-2, 4, 61))
+    correction = 1 - 0.999**steps
+    gap = 1 - sp.lambdify((eps, c2, v), RATIO)(1, correction, correction * sizes**2)
+    shares = {1e-4: "0.01 %", 1e-3: "0.1 %", 1e-2: "1 %", 0.1: "10 %", 0.5: "50 %", 0.9: "90 %"}
+    lines = axes.contour(steps, sizes, gap, levels=list(shares), cmap="viridis_r")
+    axes.set(xscale="log", yscale="log", xlabel="$t$", ylabel=r"$|g|/\epsilon$")
+    axes.clabel(lines, fmt=shares)
+
+
 def _draw_ratio(axes: Any) -> None:
     from matplotlib.ticker import PercentFormatter
 
@@ -125,8 +148,13 @@ THEOREM = Theorem(
     ),
     hypotheses=HYPOTHESES,
     definitions=CORRECTIONS,
+    shown_as={
+        unoptimized(eps): r"U(\varepsilon)",
+        optimized(eps): r"O(\varepsilon)",
+        unoptimized(EFFECTIVE): r"U(\varepsilon/\sqrt{c_2})",
+    },
     claims=(
-        Claim(equals(optimized(eps), RATIO * unoptimized(eps)), "the ratio"),
+        Claim(equals(optimized(eps), sp.Mul(RATIO, unoptimized(eps), evaluate=False)), "the ratio"),
         Claim(at_least(RATIO, s), "the low end"),
         Claim(at_most(RATIO, 1), "the high end"),
         Claim(both_or_neither(equals(RATIO, s), equals(sp.sqrt(v), 0)), "reached only at v = 0", assuming=(PROPER,)),
@@ -163,6 +191,7 @@ THEOREM = Theorem(
         ),
     ),
     uses=("T1",),
+    checks=("update.near-epsilon",),
     tables=(
         Table(
             "effective-epsilon",
@@ -172,6 +201,10 @@ THEOREM = Theorem(
         ),
     ),
     figures=(
+        Figure("effective-epsilon", "Effective epsilon of the optimized form against t", _draw_effective),
+        Figure(
+            "map", "By how much the optimized form is smaller, over t and the size of a constant gradient", _draw_map
+        ),
         Figure("gap", "By how much the optimized form is smaller, for a constant gradient, beta2 = 0.999", _draw_ratio),
     ),
     remarks=(

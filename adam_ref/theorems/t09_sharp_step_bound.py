@@ -91,14 +91,18 @@ def derive(
         (beta1 / sp.sqrt(beta2)) ** k,
         AGES,
         at_most(MEAN**2, SQUARES * geometric),
-        "Write beta1^k*h_k = a_k*b_k with a_k = beta2^(k/2)*h_k and b_k = (beta1/sqrt(beta2))^k; then b_k^2 = q^k.",
+        "Lagrange's identity. Write beta1^k*h_k = a_k*b_k with a_k = beta2^(k/2)*h_k and b_k = (beta1/sqrt(beta2))^k, "
+        "so that b_k^2 = q^k. On the right there is the sum of (a_i*b_j - a_j*b_i)^2 over all pairs.",
     )
     yield lagrange
     yield schwarz
     constant = c2 / c1**2 * (1 - beta1) ** 2 / ((1 - beta2) * SQUARES)
     squared = at_most(M_HAT**2 / V_HAT, factor**2 * geometric)
     yield bound(
-        squared, "Divide by v_hat, which is positive, and collect the constants.", form=constant * gap_of(geometric)
+        squared,
+        "m_hat is (1 - beta1)*S_1/c1 and v_hat is (1 - beta2)*S_2/c2, which is positive: divide by it and collect the "
+        "constants. On the left there is now m_hat^2/v_hat.",
+        form=constant * gap_of(geometric),
     )
     size = at_most(STEP_SIZE, factor * sp.sqrt(geometric))
     yield square_root(size, squared, "Both sides are squares of what is not negative: take roots.")
@@ -138,7 +142,8 @@ def _equality(lagrange: Step, geometric: sp.Sum, constant: sp.Expr, extremal: sp
         equals(STEP_SIZE, largest),
         equals(gap, 0),
         -constant / (STEP_SIZE + largest),
-        "The difference of the squares is the gap times a positive constant: it is 0 exactly when the gap is.",
+        "The square of the right side minus that of the left is the gap G*S_2 - S_1^2 times a positive constant: the "
+        "sides are equal exactly when the gap is 0.",
     )
     yield rewrite(
         gap.xreplace({h[k]: extremal}),
@@ -184,6 +189,12 @@ def _draw_bound(axes: Any) -> None:
     steps = sorted({int(10 ** (n / 20)) for n in range(81)})
     for pair in ((0.9, 0.999), (0.9, 0.99), (0.9, 0.9), (0.9, 0.81)):
         axes.loglog(steps, [float(largest_step(*pair, step)) for step in steps], label=f"$\\beta = {pair}$")
+    axes.axhline(
+        (1 - 0.9) / (1 - 0.999) ** 0.5,
+        color="black",
+        linestyle="--",
+        label="the paper's bound at the defaults",
+    )
     axes.set_xlabel("$t$")
     axes.set_ylabel("largest step / learning rate")
     axes.legend()
@@ -207,20 +218,32 @@ THEOREM = Theorem(
     name="sharp step bound",
     title="The largest possible step without epsilon, and the gradients that take it",
     words=(
-        "For eps = 0 and any gradients, not all zero, abs(m_hat)/sqrt(v_hat) is at most sqrt(c2)/c1 * (1 - beta1)/"
-        "sqrt(1 - beta2) * sqrt(1 + q + ... + q^(t-1)) with q = beta1^2/beta2. It is equal to it exactly when the "
-        "gradient of age k is (beta1/beta2)^k times the newest, for every k."
+        "For eps = 0 the step is abs(m_hat)/sqrt(v_hat) learning rates long. For any gradients, not all zero, that is "
+        "at most sqrt(c2)/c1 * (1 - beta1)/sqrt(1 - beta2) * sqrt(1 + q + ... + q^(t-1)) with q = beta1^2/beta2. It is "
+        "equal to it exactly when the gradient h_k of age k is (beta1/beta2)^k times the newest, h_0, for every k."
     ),
     hypotheses=(BETA1, BETA2, SEEN),
     definitions=CORRECTIONS | {q: Q},
+    shown_as={
+        STEP_SIZE: r"\frac{\lvert \hat m \rvert}{\sqrt{\hat v}}",
+        MEAN: "S_1",
+        SQUARES: "S_2",
+        GEOMETRIC: "G",
+    },
     claims=(
         Claim(at_most(STEP_SIZE, BOUND), "the bound"),
         Claim(at_most(STEP_SIZE, CLOSED), "in closed form", assuming=(NOT_ONE,)),
-        Claim(at_most(STEP_SIZE, FACTOR * sp.sqrt(t)), "for q = 1 the last factor is sqrt(t)", assuming=(IS_ONE,)),
-        Claim(both_or_neither(equals(STEP_SIZE, BOUND), equals(GAP, 0)), "it is reached when the gap is 0"),
-        Claim(equals(GAP.xreplace({h[k]: EXTREMAL}), sp.S.Zero), "which the extremal history achieves"),
-        Claim(more_than(GAP, 0), "and no other", assuming=(OFF_COURSE,)),
-        Claim(tends_to(at(CLOSED, t), t, LIMIT), "for q < 1 the bound stays finite", assuming=(BELOW_ONE,)),
+        Claim(at_most(STEP_SIZE, FACTOR * sp.sqrt(t)), "which for q = 1 is", assuming=(IS_ONE,)),
+        Claim(
+            both_or_neither(equals(STEP_SIZE, BOUND), equals(GAP, 0)),
+            "it is reached exactly when what Cauchy-Schwarz leaves, the gap, is 0",
+        ),
+        Claim(
+            equals(GAP.xreplace({h[k]: EXTREMAL}), sp.S.Zero),
+            "the gap is 0 for the extremal history h_k = lambda*(beta1/beta2)^k, whatever lambda",
+        ),
+        Claim(more_than(GAP, 0), "and for no other: one gradient off course, of any age n, opens it", (OFF_COURSE,)),
+        Claim(tends_to(at(CLOSED, t), t, LIMIT), "the bound stays finite", assuming=(BELOW_ONE,)),
     ),
     derive=derive,
     variants=(
@@ -249,6 +272,7 @@ THEOREM = Theorem(
         for length in (1, 2, 3)
     ),
     uses=("T4",),
+    checks=("update.extremal", "special.first-step"),
     tables=(
         Table(
             "largest-step",
