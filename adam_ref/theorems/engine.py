@@ -13,6 +13,7 @@ from adam_ref.theorems import evaluate
 from adam_ref.theorems.context import Context
 from adam_ref.theorems.judge import Judge, pointwise
 from adam_ref.theorems.model import Claim, Counterexample, Theorem, Variant
+from adam_ref.theorems.plain import plain
 from adam_ref.theorems.proof import (
     AttackResult,
     ConfirmationResult,
@@ -114,7 +115,7 @@ def _verify(context: Context, step: Step, established: list[Step], seed: str) ->
     failed = last.status in ("refuted", "undecided")
     status = last.status if failed else ("in words" if "words" in engines else "verified")
     count, seconds = len(step.obligations), time.perf_counter() - began
-    shown = (step.rule, str(step.statement), step.why, status, engines, count, seconds)
+    shown = (step.rule, plain(step.statement), step.why, status, engines, count, seconds)
     if not failed:
         return StepResult(*shown)
     sides = _unequal(judge.context.expand(step.statement), last.point)
