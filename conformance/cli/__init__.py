@@ -20,6 +20,7 @@ from conformance.usage import UsageError
 COMMANDS = {
     "check": "conformance.cli.check:check",
     "identify": "conformance.cli.identify:identify",
+    "prove": "conformance.cli.prove:prove",
     "explain": "conformance.cli.explain:explain",
     "list": "conformance.cli.listing:listing",
     "replay": "conformance.cli.replay:replay",
