@@ -311,9 +311,8 @@ THEOREM = Theorem(
         "when beta2^t is at most half the distance to the number below 1, which is u/2.",
         "An implementation whose step count stops, say at 256 in bfloat16, is right at last if the count at which it "
         "stops is in that table: 256 is enough for beta1 = 0.9, and by far too little for beta2 = 0.999.",
-        "A share that is positive is not a share that is seen: in a format with roundoff u an update of v by less than "
-        "u*v is lost, and the memory becomes longer than the theorem says. Kept in bfloat16, where u is 1/256, v does not "
-        "fall at all with beta2 = 0.999.",
+        "In a format with roundoff u a change of v by less than u*v may be lost, and the memory becomes longer than "
+        "the theorem says. Kept in bfloat16, where u is 1/256, v does not fall at all with beta2 = 0.999.",
     ),
     tables=(
         Table("share", "Share of the gradients of age n or more when t is large", ("n", *COLUMNS), _share_rows),
