@@ -372,6 +372,15 @@ def reindex(whole: sp.Sum, place: sp.Expr, result: sp.Sum, why: str) -> Step:
     return Step("reindex", equals(whole, result), why, (*form, *shown))
 
 
+def pinched(first: sp.Basic, second: sp.Basic, why: str) -> Step:
+    """`a = b` from the established `a <= b` (`first`) and `b <= a` (`second`)."""
+    (small, large), (other_small, other_large) = _sides(first), _sides(second)
+    opposed = Structural(
+        (small, large) == (other_large, other_small), "the two inequalities say the opposite of each other"
+    )
+    return Step("pinched", equals(small, large), why, (opposed, Follows(first), Follows(second)))
+
+
 def put(claim: sp.Basic, equation: sp.Basic, why: str) -> Step:
     """Equals for equals: the established `claim` with the left side of the established `equation` replaced."""
     replaced = on_sides(claim, lambda side: side.xreplace({equation.lhs: equation.rhs}))

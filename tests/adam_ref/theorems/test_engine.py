@@ -34,6 +34,7 @@ from adam_ref.theorems.steps import (
     monotone,
     more_than,
     one_term,
+    pinched,
     put,
     reindex,
     rewrite,
@@ -356,6 +357,14 @@ class TestOtherRules:
         assert status(slow, given=(t >= 1,)) == "refuted"
         moving = vanishing(half, t, sp.S.Zero, t, "", (half, 1 + half))
         assert status(moving, given=(t >= 1,)) != "verified"
+
+    def test_pinched(self):
+        """Of two inequalities that were shown, and only if they are each other's opposite."""
+        low, high = bound(at_least(x, y), ""), bound(at_most(x, y), "")
+        given = (at_least(x, y), at_most(x, y))
+        assert statuses(low, high, pinched(high.statement, low.statement, ""), given=given) == ["verified"] * 3
+        assert status(low, pinched(at_most(x, y), low.statement, ""), given=(at_least(x, y),)) == "refuted"
+        assert status(low, high, pinched(low.statement, low.statement, ""), given=given) != "verified"
 
     def test_put(self):
         claim, equation = bound(at_least(x**2, 0), ""), rewrite(x**2, x * x, "")
