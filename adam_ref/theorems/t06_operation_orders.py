@@ -247,6 +247,7 @@ THEOREM = Theorem(
         ),
     ),
     uses=("T1",),
+    shown_as={unoptimized(eps): r"U(\varepsilon)", optimized(RESCALED): r"O(\varepsilon\sqrt{c_2})"},
     checks=("update.ordinary", "state.moments"),
     references=(
         "D. P. Kingma, J. Ba: Adam: A Method for Stochastic Optimization. arXiv:1412.6980, Algorithm 1",

@@ -150,7 +150,7 @@ THEOREM = Theorem(
     counterexamples=(Counterexample("steps made", "t = -1: there is no such moment", HERE),),
     confirmations=tuple(
         Confirmation(
-            f"after {length} steps, for all rates and gradients",
+            f"after step {length}, for all rates and gradients",
             sp.And(_after(length, 1, beta1, FIRST), _after(length, 2, beta2, SECOND)),
         )
         for length in (1, 2, 3)

@@ -30,7 +30,6 @@ from adam_ref.theorems.notation import (
     m,
     n,
     t,
-    unoptimized,
     v,
 )
 from adam_ref.theorems.steps import (
@@ -97,8 +96,14 @@ def expectation(of: sp.Expr) -> sp.Sum:
 EXPECTED_STEP = expectation(beta1 * X[j] + (1 - beta1) * Y[j])
 STEP_OF_EXPECTED = beta1 * expectation(X[j]) + (1 - beta1) * expectation(Y[j])
 
-CONSTANT_STEP = unoptimized(eps).subs({m: c1 * x, v: c2 * x**2})
+CONSTANT_M, CONSTANT_V = sp.Sum(FIRST_WEIGHT * x, AGES), sp.Sum(SECOND_WEIGHT * x**2, AGES)
+"""The corrected moments of a constant gradient."""
 SIGN_LIKE = lr * x / (sp.Abs(x) + eps)
+
+
+def step_of(first: sp.Expr, second: sp.Expr) -> sp.Expr:
+    """The step that Algorithm 1 makes with these corrected moments."""
+    return lr * first / (sp.sqrt(second) + eps)
 
 
 def derive(
@@ -119,7 +124,7 @@ def derive(
     yield _bounded(g[t + 1], beta1, at_most(M[t] / at(correction, t), GREATEST[t]))
     yield _bounded(g[t + 1] ** 2, beta2, at_least(V[t] / at(c2, t), LEAST_SQUARE[t]))
     yield _bounded(g[t + 1] ** 2, beta2, at_most(V[t] / at(c2, t), greatest_square))
-    yield from _constant(weight, correction, constant_step)
+    yield from _constant(weight, constant_step)
     yield from _stationary(correction, stationary, expected_step)
 
 
@@ -161,16 +166,18 @@ def _bounded(newest: sp.Expr, rate: sp.Symbol, claim: sp.Basic) -> Step:
     return induct(claim, t, why, carry=share, rest=rest)
 
 
-def _constant(weight: sp.Expr, correction: sp.Expr, constant_step: sp.Expr) -> Iterator[Step]:
-    for one, value in ((weight, x), (SECOND_WEIGHT, x**2)):
-        outside = rewrite(
-            sp.Sum(one * value, AGES), value * sp.Sum(one, AGES), "All gradients are x: x comes out of the sum."
-        )
+def _constant(weight: sp.Expr, constant_step: sp.Expr) -> Iterator[Step]:
+    first, second = sp.Sum(weight * x, AGES), sp.Sum(SECOND_WEIGHT * x**2, AGES)
+    for moment, one, value in ((first, weight, x), (second, SECOND_WEIGHT, x**2)):
+        outside = rewrite(moment, value * sp.Sum(one, AGES), "All gradients are x: x comes out of the sum.")
         yield outside
         yield put(outside.statement, equals(sp.Sum(one, AGES), sp.S.One), "The weights sum to 1.")
-    start = unoptimized(eps).subs({m: correction * x, v: c2 * x**2})
+    z = sp.Symbol("z", real=True)
     yield from case(
-        PROPER, rewrite(start, constant_step, "So m = c1*x and v = c2*x^2, and the corrections cancel at every t.")
+        PROPER,
+        both_sides(equals(first, x), z, step_of(z, second), "Put x for m_hat into the step,"),
+        both_sides(equals(second, x**2), z, step_of(x, z), "and x^2 for v_hat."),
+        conclude(equals(step_of(first, second), constant_step), "So the step is the same at every t."),
     )
 
 
@@ -255,16 +262,21 @@ THEOREM = Theorem(
         Claim(at_least(SECOND_WEIGHT, 0), "the weights of v_hat are not negative", assuming=(AGE,)),
         Claim(equals(sp.Sum(SECOND_WEIGHT, AGES), sp.S.One), "and sum to 1"),
         Claim(equals(V[t] / c2, sp.Sum(SECOND_WEIGHT * g[t - k] ** 2, AGES)), "v_hat is the mean of the squares"),
-        Claim(at_least(M[t] / c1, LEAST[t]), "at least the smallest gradient seen"),
-        Claim(at_most(M[t] / c1, GREATEST[t]), "at most the largest"),
-        Claim(at_least(V[t] / c2, LEAST_SQUARE[t]), "at least the smallest square"),
-        Claim(at_most(V[t] / c2, GREATEST_SQUARE[t]), "at most the largest"),
-        Claim(equals(sp.Sum(FIRST_WEIGHT * x, AGES), x), "m_hat of a constant gradient"),
-        Claim(equals(sp.Sum(SECOND_WEIGHT * x**2, AGES), x**2), "v_hat of a constant gradient"),
-        Claim(equals(CONSTANT_STEP, SIGN_LIKE), "the step of a constant gradient", assuming=(PROPER,)),
-        Claim(equals(EXPECTED_STEP, STEP_OF_EXPECTED), "expectation and the recursion commute"),
-        Claim(equals(EXPECTED_M[t] / c1, mean), "so m_hat has the expectation of g"),
-        Claim(equals(EXPECTED_V[t] / c2, mean_square), "and v_hat that of its square"),
+        Claim(at_least(M[t] / c1, LEAST[t]), "at least a_t, the smallest gradient seen"),
+        Claim(at_most(M[t] / c1, GREATEST[t]), "at most b_t, the largest"),
+        Claim(at_least(V[t] / c2, LEAST_SQUARE[t]), "at least r_t, the smallest square"),
+        Claim(at_most(V[t] / c2, GREATEST_SQUARE[t]), "at most s_t, the largest"),
+        Claim(equals(CONSTANT_M, x), "m_hat of a constant gradient"),
+        Claim(equals(CONSTANT_V, x**2), "v_hat of a constant gradient"),
+        Claim(
+            equals(step_of(CONSTANT_M, CONSTANT_V), SIGN_LIKE), "the step of a constant gradient", assuming=(PROPER,)
+        ),
+        Claim(
+            equals(EXPECTED_STEP, STEP_OF_EXPECTED),
+            "expectation, over outcomes j of probability p_j, goes through the recursion",
+        ),
+        Claim(equals(EXPECTED_M[t] / c1, mean), "so, with mu = E[g] at every step, m_hat has this expectation too"),
+        Claim(equals(EXPECTED_V[t] / c2, mean_square), "and v_hat, with nu = E[g^2], that of the square"),
         Claim(GEOMETRIC2, "the geometric sum"),
     ),
     derive=derive,
@@ -302,9 +314,9 @@ THEOREM = Theorem(
     confirmations=(
         *(_between(length) for length in (1, 2, 3)),
         Confirmation(
-            "the step of a constant gradient, with c1, c2 any reals in (0, 1]",
-            equals(CONSTANT_STEP, SIGN_LIKE),
-            (c1 > 0, c1 <= 1, c2 > 0, c2 <= 1, eps > 0),
+            "the step of a constant gradient from m = c1*x and v = c2*x^2, with c1, c2 any reals in (0, 1]",
+            equals(lr / c1 * m / (sp.sqrt(v) / sp.sqrt(c2) + eps), SIGN_LIKE),
+            (c1 > 0, c1 <= 1, c2 > 0, c2 <= 1, eps > 0, sp.Eq(m, c1 * x), sp.Eq(v, c2 * x**2)),
         ),
     ),
     uses=("T7",),

@@ -68,10 +68,10 @@ LOG = sp.log(at(unoptimized(eps), t))
 FELT = sp.sqrt(v) / (sp.sqrt(v) + eps * ROOT)
 """`sqrt(v_hat)/(sqrt(v_hat) + eps)`: the part of the denominator that v accounts for."""
 
-BY_V = -FELT / (2 * v)
+BY_V = sp.Mul(FELT, -1 / (2 * v), evaluate=False)
 BY_EPS = -ROOT / (sp.sqrt(v) + eps * ROOT)
 BY_BETA1 = t * beta1 ** (t - 1) / c1
-BY_BETA2 = -FELT * t * beta2 ** (t - 1) / (2 * c2)
+BY_BETA2 = sp.Mul(FELT, -t * beta2 ** (t - 1) / (2 * c2), evaluate=False)
 
 CORRECTION = t * beta2**t / c2
 """By how much `c2` falls, relatively, per relative change of beta2."""
@@ -135,7 +135,7 @@ def _corrections(correction: sp.Expr) -> Iterator[Step]:
     yield mean_age
     yield old
     yield put(old.statement, mean_age.statement, "So neither is the closed form.")
-    yield bound(at_most(CORRECTION, correction), "Which is this.")
+    yield bound(at_most(CORRECTION, correction), "So the correction changes by at most beta/(1 - beta) times as much.")
     yield induct(
         more_than(RESERVE, 0),
         t,
@@ -257,7 +257,7 @@ THEOREM = Theorem(
         Claim(_slope(m, 1 / m), "by m"),
         Claim(_slope(v, BY_V), "by v"),
         Claim(_slope(eps, BY_EPS), "by eps"),
-        Claim(at_least(FELT, 0), "the part of v in the denominator"),
+        Claim(at_least(FELT, 0), "s, the part of v in the denominator,"),
         Claim(at_most(FELT, 1), "is a share"),
         Claim(_slope(beta1, BY_BETA1), "by beta1, with m as it is"),
         Claim(_slope(beta2, BY_BETA2), "by beta2, with v as it is"),
@@ -321,6 +321,7 @@ THEOREM = Theorem(
             for step in (1, 2, 3)
         ),
     ),
+    shown_as={at(unoptimized(eps), t): "U", FELT: "s"},
     uses=("T8", "T16"),
     checks=("update.few-roundings",),
     references=(
