@@ -117,7 +117,7 @@ def _draw_map(axes: Any) -> None:
     correction = 1 - 0.999**steps
     gap = 1 - sp.lambdify((eps, c2, v), RATIO)(1, correction, correction * sizes**2)
     shares = {1e-4: "0.01 %", 1e-3: "0.1 %", 1e-2: "1 %", 0.1: "10 %", 0.5: "50 %", 0.9: "90 %"}
-    lines = axes.contour(steps, sizes, gap, levels=list(shares), cmap="viridis_r")
+    lines = axes.contour(steps, sizes, gap, levels=list(shares), colors="C0")
     axes.set(xscale="log", yscale="log", xlabel="$t$", ylabel=r"$|g|/\epsilon$")
     axes.clabel(lines, fmt=shares)
 

@@ -92,7 +92,7 @@ def derive(
         AGES,
         at_most(MEAN**2, SQUARES * geometric),
         "Lagrange's identity. Write beta1^k*h_k = a_k*b_k with a_k = beta2^(k/2)*h_k and b_k = (beta1/sqrt(beta2))^k, "
-        "so that b_k^2 = q^k. On the right there is the sum of (a_i*b_j - a_j*b_i)^2 over all pairs.",
+        "so that b_k^2 = q^k. On the right there is half the sum of (a_i*b_j - a_j*b_i)^2 over all pairs.",
     )
     yield lagrange
     yield schwarz

@@ -13,7 +13,15 @@ from sympy.printing.precedence import PRECEDENCE
 from adam_ref.theorems.context import Recursion, on_sides
 from adam_ref.theorems.notation import lr
 
-NAMES = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "alpha": r"\mathrm{lr}", "M": "m", "V": "v"}
+NAMES = {
+    "epsilon": r"\varepsilon",
+    "eps": r"\varepsilon",
+    "alpha": r"\mathrm{lr}",
+    "M": "m",
+    "V": "v",
+    "EM": r"\mathrm{E}[m]",
+    "EV": r"\mathrm{E}[v]",
+}
 """Symbols that are not called on the pages as they are in the code."""
 
 WIDE = 60
@@ -269,7 +277,7 @@ def conditions(relations: Iterable[sp.Basic], shown_as: ShownAs | None = None) -
         waiting.remove(upper)
         below, above = (r"\lt" if _is_strict(r) else r"\le" for r in (first, upper))
         shown.append(f"{latex(first.rhs)} {below} {latex(first.lhs)} {above} {latex(upper.rhs)}")
-    return r",\quad ".join(shown)
+    return r",\; ".join(shown)
 
 
 def _is_range(lower: sp.Basic, upper: sp.Basic) -> bool:

@@ -152,7 +152,8 @@ class _Reader:
         def write(left: str, sign: str, right: str) -> str:
             if sign == "/":
                 return f"{left}/{right}"
-            return rf"{left} \cdot {right}" if right[0].isdigit() or left[-1].isdigit() else rf"{left} \, {right}"
+            ambiguous = right[0].isdigit() or left[-1].isdigit() or "/" in left
+            return rf"{left} \cdot {right}" if ambiguous else rf"{left} \, {right}"
 
         return self._repeated(self._power(), ("*", "/"), self._power, write)
 
