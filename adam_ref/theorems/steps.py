@@ -166,7 +166,8 @@ def substitute(expression: sp.Expr, where: Mapping[sp.Basic, sp.Basic], result: 
     """Replacing symbols in `expression` as `where` says gives `result`."""
     replaced = expression.subs(where, simultaneous=True)
     shown = equals(sp.Subs(expression, tuple(where), tuple(where.values())), result)
-    return Step("substitute", shown, why, _identity(replaced, result))
+    seen = (obligation for symbol in where for obligation in _in_sight(expression, symbol))
+    return Step("substitute", shown, why, (*seen, *_identity(replaced, result)))
 
 
 def differentiate(function: sp.Expr, by: sp.Symbol, result: sp.Expr, why: str) -> Step:

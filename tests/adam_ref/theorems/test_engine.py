@@ -107,6 +107,9 @@ class TestIdentities:
         assert status(substitute(x**2, {x: y + 1}, y**2 + 2 * y + 1, "")) == "verified"
         assert status(substitute(x**2, {x: y + 1}, y**2 + 1, "")) == "refuted"
 
+    def test_substitution_of_what_an_abbreviation_hides(self):
+        assert status(substitute(x + 1, {y: sp.S.Zero}, x + 1, ""), definitions={x: y**2}) != "verified"
+
     def test_derivative(self):
         assert status(differentiate(x**3, x, 3 * x**2, "")) == "verified"
         assert status(differentiate(x**3, x, x**2, "")) == "refuted"
