@@ -14,7 +14,7 @@ import sympy as sp
 from adam_ref.theorems import THEOREMS, prove
 from adam_ref.theorems.model import Figure
 from adam_ref.theorems.notation import beta1, beta2, c1, c2, eps, h, k, optimized, t, u, unoptimized, v
-from adam_ref.theorems.pages import file_name, index, page, stale, write
+from adam_ref.theorems.pages import file_name, page, stale, write
 from adam_ref.theorems.pages.figures import fingerprint, fingerprint_in, svg
 from adam_ref.theorems.pages.latex import conditions, display, latex
 from adam_ref.theorems.pages.prose import markdown
@@ -25,52 +25,42 @@ from adam_ref.theorems.steps import at_least, at_most, both_or_neither, equals
 COMMITTED = Path(__file__).parents[3] / "specs" / "derivations"
 
 
-@pytest.fixture(scope="session")
-def proofs():
-    """All theorems, proved once; the other workers of a parallel run have the other cores."""
-    return list(prove_all(list(THEOREMS), jobs=1))
-
-
 @pytest.fixture(scope="module")
 def proof_of_t1():
     return prove("T1")
 
 
-@pytest.mark.xdist_group("all proofs")
-class TestAllPages:
-    def test_committed_pages_are_what_the_theorems_give_now(self, proofs):
-        """A page that says what is no longer proved; `adam-conformance prove --render specs/derivations` mends it."""
-        assert list(stale(proofs, COMMITTED)) == []
+def test_committed_pages_are_what_the_theorems_give_now():
+    """A page that says what is no longer proved; `adam-conformance prove --render specs/derivations` mends it."""
+    assert list(stale(list(prove_all(list(THEOREMS), jobs=1)), COMMITTED)) == []
 
-    def test_formulas_keep_clear_of_what_markdown_would_read(self, proofs):
-        """A dollar or a backtick inside ends a formula, a bar splits a table, and letters before one hide it."""
-        for text in [*(page(proof) for proof in proofs), index()]:
-            for formula in re.findall(r"\$`(.*?)`\$", text):
-                assert not re.search(r"[$`|\n]", formula), formula
-                assert formula.count("{") == formula.count("}"), formula
-            assert not re.search(r"[\w-]\$`", text), re.search(r".*[\w-]\$`.*", text)
-            assert text.count("$`") == text.count("`$")
 
-    def test_tables_are_as_wide_as_their_header(self, proofs):
-        for text in [*(page(proof) for proof in proofs), index()]:
-            for table in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
-                widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
-                assert len(widths) == 1, table
+@pytest.mark.parametrize(
+    "text", [pytest.param(p.read_text("utf-8"), id=p.stem) for p in sorted(COMMITTED.glob("*.md"))]
+)
+class TestCommittedPages:
+    def test_formulas_keep_clear_of_what_markdown_would_read(self, text):
+        """A dollar or a backtick inside ends a formula, a bar splits a table, and a letter before one hides it."""
+        for formula in re.findall(r"\$`(.*?)`\$", text):
+            assert not re.search(r"[$`|\n]", formula), formula
+            assert formula.count("{") == formula.count("}"), formula
+        assert not re.search(r"[\w-]\$`", text), re.search(r".*[\w-]\$`.*", text)
+        assert text.count("$`") == text.count("`$")
 
-    def test_no_plain_mathematics_is_left_in_the_words(self, proofs):
-        """`sqrt(`, `beta2` or `c1*m` outside a formula: words that `prose` could not read."""
-        for proof in proofs:
-            words = page(proof).partition("## References")[0]
-            text = re.sub(r"```.*?```|\$`.*?`\$|`[^`]*`|!\[.*?\]|\]\([^)]*\)", "", words, flags=re.DOTALL)
-            left = re.findall(r"sqrt\(|\^|(?<!\*\*)\bbeta[12]\b(?!\*\*)|\beps\b", text)
-            assert not left, (proof.theorem, left)
+    def test_tables_are_as_wide_as_their_header(self, text):
+        for table in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+            widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
+            assert len(widths) == 1, table
 
-    def test_links_lead_somewhere(self, proofs):
-        names = {file_name(name) for name in THEOREMS} | {"README.md"}
-        pictures = {path.name for path in COMMITTED.glob("*.svg")}
-        for text in [*(page(proof) for proof in proofs), index()]:
-            for target in re.findall(r"\]\(([^)#]*)[^)]*\)", text):
-                assert target in names | pictures, target
+    def test_no_plain_mathematics_is_left_in_the_words(self, text):
+        """`sqrt(`, `beta2` or a power outside a formula: words that `prose` could not read."""
+        words = text.partition("## References")[0]
+        left = re.sub(r"```.*?```|\$`.*?`\$|`[^`]*`|!\[.*?\]|\]\([^)]*\)", "", words, flags=re.DOTALL)
+        assert not re.findall(r"sqrt\(|\^|(?<!\*\*)\bbeta[12]\b(?!\*\*)|\beps\b", left)
+
+    def test_links_lead_somewhere(self, text):
+        for target in re.findall(r"\]\(([^)#]*)[^)]*\)", text):
+            assert (COMMITTED / target).is_file(), target
 
 
 class TestOnePage:
