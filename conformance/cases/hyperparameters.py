@@ -20,8 +20,9 @@ PINNED: tuple[tuple[str, Hyperparameters], ...] = (
 
 EXACT: tuple[tuple[str, Hyperparameters], ...] = (
     ("powers of two throughout", Hyperparameters(lr=2.0**-7, beta1=0.5, beta2=0.5, eps=2.0**-12)),
-    ("powers of two, beta1 = 0", Hyperparameters(lr=2.0**-3, beta1=0.0, beta2=0.75, eps=2.0**-4)),
+    ("no memory: no scalar but lr and eps is left", Hyperparameters(lr=2.0**-3, beta1=0.0, beta2=0.0, eps=2.0**-4)),
     ("powers of two, eps = 0", Hyperparameters(lr=2.0**-5, beta1=0.75, beta2=0.5, eps=0.0)),
+    ("powers of two, beta1 = 0", Hyperparameters(lr=2.0**-3, beta1=0.0, beta2=0.75, eps=2.0**-4)),
 )
 
 DECAY = 0.1

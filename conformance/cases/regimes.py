@@ -298,6 +298,8 @@ def maximize(draw: Draw) -> Array:
     "a learning rate that changes between steps: one that was captured at the start, or applied a step late, shows",
     8,
     schedule=True,
+    weight_decay="where claimed",
+    parameters=True,
 )
 def schedule(draw: Draw) -> Array:
     """Ordinary gradients."""

@@ -15,8 +15,8 @@ from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
 from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure
 
-SHAPES: tuple[tuple[int, ...], ...] = ((3, 4), (12,), (), (0,), (2, 3, 2), (12,), (1, 1))
-"""Matrices, vectors, a scalar, an empty one in the middle, and two of one shape."""
+SHAPES: tuple[tuple[int, ...], ...] = ((3, 4), (12,), (), (0,), (2, 3, 2), (12,), (1, 1), (0,))
+"""Matrices, vectors, a scalar, empty ones in the middle and at the end, and two of one shape."""
 
 
 def several(context: Context, hypers: Sequence[Hyperparameters], steps: int = 6) -> Case:
@@ -55,8 +55,8 @@ def tensors(context: Context) -> Iterable[Case]:
 
 
 def groups(context: Context) -> Iterable[Case]:
-    """Groups that differ in every hyperparameter."""
-    yield several(
+    """Groups that differ in every hyperparameter, and groups with a schedule for all of them."""
+    case = several(
         context,
         [
             Hyperparameters(lr=0.01),
@@ -64,6 +64,15 @@ def groups(context: Context) -> Iterable[Case]:
             Hyperparameters(lr=1e-4, beta1=0.0, beta2=0.99, eps=1e-6),
         ],
     )
+    yield case
+    if context.capabilities.lr_schedule and "lr" not in context.capabilities.pinned:
+        yield replace(case, lrs=(None, None, 0.5, None, 0.02))
+
+
+def flagged_groups(context: Context) -> Iterable[Case]:
+    """Groups with AMSGrad, with maximize, with neither and with both."""
+    flags = ((False, False), (True, False), (False, True), (True, True))
+    yield several(context, [Hyperparameters(lr=0.1, amsgrad=a, maximize=m) for a, m in flags])
 
 
 def decaying_groups(context: Context) -> Iterable[Case]:
@@ -78,7 +87,7 @@ def missing(context: Context) -> Iterable[Case]:
     )
     case = several(context, [hyper], steps=10)
     always = range(10)
-    present: tuple[Sequence[int], ...] = (always, always[::2], always[6:], always, (), always[1::3], always[:4])
+    present: tuple[Sequence[int], ...] = (always, always[::2], always[6:], always, (), always[1::3], always[:4], always)
     yield replace(
         case,
         gradients=tuple(
@@ -118,6 +127,14 @@ CHECKS = [
         examine=inside_enclosure,
         cases=groups,
         needs=("several", "groups"),
+    ),
+    Check(
+        id="groups.flags",
+        title="each group is stepped with its own amsgrad and maximize",
+        clauses=("GRP-2",),
+        examine=inside_enclosure,
+        cases=flagged_groups,
+        needs=("several", "groups", "free:amsgrad", "free:maximize"),
     ),
     Check(
         id="groups.weight-decay",

@@ -13,12 +13,13 @@ from conformance.cases.build import as_dtype, pinned_cases
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
 from conformance.checks.base import Check, Context, Examination, first_difference, from_regimes, inside_enclosure
+from conformance.checks.groups import groups, missing
 
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
 
-SIZES = (1, 2, 3, 5, 8, 13, 17, 33, 65)
-"""Around the widths of vector registers, so that tails and remainders are taken."""
+SIZES = (1, 2, 3, 5, 8, 13, 17, 33, 65, 1025)
+"""Around the widths of vector registers and one beyond a block, so that tails and remainders are taken."""
 
 
 _ordinary = from_regimes("ordinary", "exact-zeros")
@@ -65,6 +66,20 @@ def scaled_lr(case: Case, context: Context) -> Examination:
     return _same_after(
         case, replace(case, hyperparameters=scaled), context, lambda p: _times(p, factor), f"scaling lr by 2^{SHIFT}"
     )
+
+
+def resumable(context: Context) -> Iterable[Case]:
+    """Ordinary runs; and, where claimed, AMSGrad, a schedule, several groups, and gradients that are missing."""
+    claims = context.capabilities
+    yield from _ordinary(context)
+    if claims.pinned.get("amsgrad", "amsgrad" in claims.settable):
+        yield from from_regimes("amsgrad", at_most=1)(context)
+    if claims.lr_schedule and "lr" not in claims.pinned:
+        yield from from_regimes("schedule", at_most=1)(context)
+    if claims.several and claims.groups:
+        yield from groups(context)
+    if claims.several and claims.none_gradients:
+        yield from missing(context)
 
 
 def resumed(case: Case, context: Context) -> Examination:
@@ -156,7 +171,7 @@ CHECKS = [
         title="k + l steps are k steps, a checkpoint, and l steps",
         clauses=("MET-5",),
         examine=resumed,
-        cases=_ordinary,
+        cases=resumable,
         needs=("checkpoint",),
     ),
 ]

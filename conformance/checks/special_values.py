@@ -27,7 +27,7 @@ def zero_gradient_cases(context: Context) -> Iterable[Case]:
             REGIMES["ordinary"], hyper.with_(weight_decay=0.0), context.dtype, context.seed, elements=8, steps=3
         )
         zeros = tuple(tuple(np.zeros_like(g) for g in step if g is not None) for step in case.gradients)
-        start = as_dtype(np.linspace(-2.0, 2.0, 8 * case.parameters[0].size // 8), context.dtype)
+        start = as_dtype(np.linspace(-2.0, 2.0, 8 * _parts(case)), context.dtype)
         yield replace(case, parameters=(start,), gradients=zeros, device=context.device)
 
 
@@ -120,18 +120,19 @@ def stays_in_its_element(case: Case, context: Context) -> Examination:
         return examined
     for step, gradients in enumerate(case.gradients, 1):
         for i, gradient in enumerate(gradients):
-            for e in [] if gradient is None else map(int, np.flatnonzero(np.isnan(gradient.reshape(-1)))):
+            given = np.zeros(0) if gradient is None else gradient.reshape(-1)
+            for e in map(int, np.flatnonzero(~np.isfinite(given))):
                 value = seen.parameters[step - 1][i].reshape(-1)[e]
                 if np.isfinite(value):
-                    message = f"a NaN gradient was swallowed: the parameter is {value!r}"
+                    message = f"a gradient of {given[e]!r} was swallowed: the parameter is {value!r}"
                     return Examination.rule(broken(message, step, i, e), 1)
     return examined
 
 
 def eps_zero_cases(context: Context) -> Iterable[Case]:
-    """eps = 0 on gradients that are never zero."""
+    """eps = 0 on gradients that are never zero, and so small that any epsilon in use would show."""
     hyper = settable(Hyperparameters(lr=0.01, eps=0.0), context.capabilities)
-    yield case_of(REGIMES["constant"], hyper, context.dtype, context.seed, steps=6, device=context.device)
+    yield case_of(REGIMES["near-epsilon"], hyper, context.dtype, context.seed, steps=6, device=context.device)
 
 
 def tiny_lr_cases(context: Context) -> Iterable[Case]:

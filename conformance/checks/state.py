@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from conformance.case import Case
 from conformance.checks.base import Check, Context, Examination, broken, from_regimes, inside_enclosure
+from conformance.checks.groups import tensors
 
 
 def moments(case: Case, context: Context) -> Examination:
     """The first and the second moment against their enclosures."""
     return inside_enclosure(case, context, ("m", "v"))
+
+
+def moment_cases(context: Context) -> list[Case]:
+    """Histories that tell the moments apart; the last case has several tensors, each with moments of its own."""
+    from_one = from_regimes("ordinary", "mixed-scales", "zeros-then-spike", "constant", "few-roundings")(context)
+    return [*from_one, *(tensors(context) if context.capabilities.several else ())]
 
 
 def maximum(case: Case, context: Context) -> Examination:
@@ -40,7 +47,7 @@ CHECKS = [
         title="the moments stay inside their enclosures",
         clauses=("STA-1", "STA-2"),
         examine=moments,
-        cases=from_regimes("ordinary", "mixed-scales", "zeros-then-spike", "constant"),
+        cases=moment_cases,
         needs=("state",),
         theorems=("T6", "T7", "T15"),
     ),

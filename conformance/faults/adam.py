@@ -187,7 +187,8 @@ class Adam:
         x.g = self.coupled_decay(x)
         x.theta = self.decoupled_decay(x)
         x.square = self.squared(x)
-        x.m, x.v = self.first_moment(x), self.second_moment(x)
+        x.m = self.first_moment(x)
+        x.v = self.second_moment(x)
         x.c1, x.c2 = self.correction1(x), self.correction2(x)
         x.v_max = self.maximum(x)
         x.m_hat, x.v_hat = self.corrected_m(x), self.corrected_v(x)
@@ -378,6 +379,7 @@ EVERYTHING = Capabilities(
     none_gradients=True,
     lr_schedule=True,
     state=True,
+    counter=True,
     checkpoint=True,
 )
 """What the Adam here offers."""

@@ -124,8 +124,7 @@ fault(
 fault(
     "amsgrad-without-epsilon",
     "with AMSGrad epsilon is left out",
-    "amsgrad-near-epsilon",
-    caught_by=("amsgrad.epsilon",),
+    REGIME,
     divisor=lambda a, x: x.root if x.hyper.amsgrad else Adam.divisor(a, x),
 )
 fault(
@@ -139,7 +138,6 @@ fault(
     "maximum-epsilon-kept",
     "epsilon is added to the maximum itself, and stays there",
     REGIME,
-    caught_by=("amsgrad.epsilon",),
     kept_maximum=lambda _, x: x.v_max + x.eps,
 )
 fault(

@@ -223,10 +223,10 @@ fault(
 )
 fault(
     "correction-guarded-by-epsilon",
-    "1e-8 is added to 1 - beta2^t against a division by zero that cannot happen",
+    "1e-6 is added to 1 - beta2^t against a division by zero that cannot happen",
     "few-roundings",
     dtypes=("float64",),
-    correction2=lambda a, x: Adam.correction2(a, x) + 1e-8,
+    correction2=lambda a, x: Adam.correction2(a, x) + 1e-6,
 )
 fault(
     "m-correction-off-by-1e-5",

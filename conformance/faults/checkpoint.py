@@ -9,7 +9,7 @@ import numpy as np
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
-from conformance.faults.adam import Adam, Slot, Step, keep_in_place, rounded
+from conformance.faults.adam import Adam, Slot, Step, rounded
 from conformance.faults.catalogue import Chapter, Piece
 
 fault = Chapter("checkpoints")
@@ -48,7 +48,7 @@ fault("v-lost-on-load", "the second moment is zero after loading", caught_by=RES
 fault(
     "maximum-lost-on-load",
     "AMSGrad's maximum is zero after loading",
-    caught_by=("checkpoint.amsgrad",),
+    caught_by=RESUME,
     restore=_without("v_max"),
 )
 fault("counter-lost-on-load", "the counter starts again after loading", caught_by=RESUME, restore=_without("t"))
@@ -67,7 +67,7 @@ fault(
 fault(
     "lr-lost-on-load",
     "the learning rate is that of the constructor after loading, not the scheduler's last",
-    caught_by=("checkpoint.schedule",),
+    caught_by=RESUME,
     restore=_without("lr"),
 )
 fault(
@@ -117,19 +117,19 @@ fault(
 fault(
     "moments-of-the-first-on-load",
     "every parameter of one size is given the moments of the first on loading",
-    caught_by=("checkpoint.several",),
+    caught_by=RESUME,
     load=lambda a, saved: Adam.load(a, [next(e for e in saved if e["m"].size == one["m"].size) for one in saved]),
 )
 fault(
     "only-the-first-loaded",
     "only the first parameter's state is loaded",
-    caught_by=("checkpoint.several",),
+    caught_by=RESUME,
     load=lambda a, saved: a.restore(a.slots[0], saved[0]),
 )
 fault(
     "order-reversed-on-load",
     "states of one size come back in reverse order",
-    caught_by=("checkpoint.several",),
+    caught_by=RESUME,
     load=lambda a, saved: Adam.load(a, _reversed_alike(saved)),
 )
 
@@ -144,7 +144,7 @@ def _reversed_alike(saved: list[Entry]) -> list[Entry]:
 fault(
     "one-counter-on-load",
     "every parameter is given the first one's counter on loading",
-    caught_by=("checkpoint.missing-gradients",),
+    caught_by=RESUME,
     load=lambda a, saved: Adam.load(a, [entry | {"t": saved[0]["t"]} for entry in saved]),
 )
 
@@ -185,24 +185,3 @@ fault(
     correction1=lambda _, x: _stale_power(0, x.beta1, x),
     correction2=lambda _, x: _stale_power(1, x.beta2, x),
 )
-fault(
-    "checkpoint-stays-alive",
-    "what is saved are the arrays at work themselves, and going on changes them",
-    caught_by=("checkpoint.aliasing",),
-    saved=lambda _, s: {"m": s.m, "v": s.v, "v_max": s.v_max, "t": s.t, "lr": s.lr},
-    keep=keep_in_place,
-)
-
-
-fault(
-    "saving-restarts",
-    "saving starts the counter of the running session again",
-    caught_by=("checkpoint.aliasing",),
-    saved=lambda a, s: _save_and_restart(a, s),
-)
-
-
-def _save_and_restart(a: Adam, slot: Slot) -> Entry:
-    entry = Adam.saved(a, slot)
-    slot.t = 0
-    return entry

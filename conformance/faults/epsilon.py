@@ -15,7 +15,14 @@ fault(
     "epsilon-hat",
     "epsilon is divided by the root of the bias correction, as in the optimized form of the paper's section 2",
     NEAR,
-    stands_for=("pytorch #22628", "tensorflow #9047", "keras #17391", "transformers #35504", "nanochat #304"),
+    stands_for=(
+        "pytorch #22628",
+        "pytorch #2060",
+        "tensorflow #9047",
+        "keras #17391",
+        "transformers #35504",
+        "nanochat #304",
+    ),
     divisor=lambda _, x: x.root + x.eps / x.c2**0.5,
 )
 fault(
@@ -166,13 +173,6 @@ fault(
     stands_for=("Optimisers.jl #197",),
     epsilon=lambda _, x: x.hyper.weight_decay or x.hyper.eps,
     decay=lambda _, x: x.hyper.eps if x.hyper.weight_decay else 0.0,
-)
-fault(
-    "epsilon-corrected-twice-in-the-folded-form",
-    "the corrections are folded into the step size, and epsilon is not rescaled with them: epsilon-hat by accident",
-    NEAR,
-    stands_for=("pytorch #2060",),
-    difference=lambda _, x: x.lr * x.c2**0.5 / x.c1 * x.m / (np.sqrt(x.v_hat * x.c2) + x.eps),
 )
 fault(
     "epsilon-off-by-1e-3",

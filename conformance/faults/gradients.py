@@ -177,7 +177,6 @@ fault(
     "zero-gradient-stops-the-step",
     "a gradient that is zero throughout is taken for a missing one",
     "zeros-then-spike",
-    caught_by=("special.all-zero",),
     paired=lambda a, gradients: [(s, g) for s, g in Adam.paired(a, gradients) if g is not None and g.any()],
 )
 
@@ -236,7 +235,7 @@ def _overwritten(buffer: Array, values: Array) -> Array:
 fault(
     "complex-square-unconjugated",
     "the square of a complex gradient is g*g instead of that of its parts",
-    caught_by=("update.complex",),
+    "ordinary",
     stands_for=("pytorch #59998",),
     dtypes=("complex64",),
     squared=lambda _, x: _complex_square(x),
@@ -256,7 +255,7 @@ def _complex_square(x: Step) -> Array:
 fault(
     "complex-square-of-the-modulus",
     "both parts of a complex gradient use abs(g)^2 where each its own square was declared",
-    caught_by=("update.complex",),
+    "ordinary",
     dtypes=("complex64",),
     squared=lambda _, x: (
         np.repeat(np.sum(x.g.reshape(-1, 2) ** 2, axis=1), 2) if x.slot.dtype.kind == "c" else x.g * x.g
@@ -265,7 +264,7 @@ fault(
 fault(
     "imaginary-part-lost",
     "the imaginary part of a complex gradient is dropped",
-    caught_by=("update.complex",),
+    "ordinary",
     dtypes=("complex64",),
     gradient=lambda a, x: _real_only(Adam.gradient(a, x)) if x.slot.dtype.kind == "c" else Adam.gradient(a, x),
 )

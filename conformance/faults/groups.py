@@ -66,7 +66,7 @@ def _set_first(a: Adam, lr: float) -> None:
 fault(
     "schedule-of-the-first-group",
     "a new learning rate reaches the first group only",
-    caught_by=("groups.schedule",),
+    caught_by=GROUPS,
     set_lr=_set_first,
 )
 
@@ -78,7 +78,7 @@ def _set_first_tensor(a: Adam, lr: float) -> None:
 fault(
     "schedule-of-the-first-tensor",
     "a new learning rate reaches the first tensor only",
-    caught_by=("groups.schedule",),
+    caught_by=GROUPS,
     set_lr=_set_first_tensor,
 )
 fault(
@@ -128,7 +128,7 @@ def _not_if_last_is_empty(a: Adam, gradients: list[Array | None]) -> Pairs:
 fault(
     "empty-tensor-last-drops-work",
     "an empty tensor at the end of the list takes the one before it along",
-    caught_by=("groups.empty-last",),
+    caught_by=TENSORS,
     stands_for=("pytorch #100701",),
     paired=_not_if_last_is_empty,
 )

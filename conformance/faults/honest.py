@@ -25,18 +25,24 @@ honest(
 
 # The moments.
 
+
+def _lerp(start: Array, end: Array, weight: float) -> Array:
+    """From the end with the larger weight, as torch.lerp has it."""
+    return start + weight * (end - start) if weight < 0.5 else end - (1 - weight) * (end - start)
+
+
 honest(
-    "moments-by-lerp",
-    "both moments move towards what they are fed with",
+    "m-by-lerp",
+    "the first moment moves towards the gradient",
     first_moment=lambda _, x: x.slot.m + x.w1 * (x.g - x.slot.m),
-    second_moment=lambda _, x: x.slot.v + x.w2 * (x.square - x.slot.v),
 )
 honest(
-    "moments-by-lerp-from-the-other-end",
-    "both moments move away from what they are fed with",
-    first_moment=lambda _, x: x.g + x.beta1 * (x.slot.m - x.g),
-    second_moment=lambda _, x: x.square + x.beta2 * (x.slot.v - x.square),
-    claims={"state": False},
+    "moments-by-lerp",
+    "both moments move towards what they are fed with; a second moment that is infinite stays so",
+    first_moment=lambda _, x: _lerp(x.slot.m, x.g, x.w1),
+    second_moment=lambda _, x: np.where(
+        np.isinf(x.square) | np.isinf(x.slot.v), x.square + x.slot.v, _lerp(x.slot.v, x.square, x.w2)
+    ).astype(x.g.dtype),
 )
 honest(
     "weight-before-square",
@@ -54,19 +60,21 @@ def _in_place(_a: Adam, x: Step) -> Array:
 
 honest("in-place", "the moments are changed in place", first_moment=_in_place)
 honest(
-    "moments-unweighted",
-    "the moments are kept without 1 - beta, which the step makes up for; nobody sees them",
-    claims={"state": False},
+    "m-unweighted",
+    "the first moment is kept without 1 - beta1, which the step makes up for; nobody sees it",
+    claims={"state": False, "counter": False},
     weight1=lambda _, _x: 1.0,
-    weight2=lambda _, _x: 1.0,
     corrected_m=lambda a, x: Adam.corrected_m(a, x) * (1 - x.beta1),
-    corrected_v=lambda a, x: Adam.corrected_v(a, x) * (1 - x.beta2),
 )
-honest("without-state", "the state is kept under names of its own, so that nobody sees it", claims={"state": False})
+honest(
+    "without-state",
+    "the state is kept under names of its own, so that nobody sees it",
+    claims={"state": False, "counter": False},
+)
 honest(
     "maximum-of-roots",
     "AMSGrad keeps the maximum of the roots; nobody sees it",
-    claims={"state": False},
+    claims={"state": False, "counter": False},
     maximum=lambda _, x: np.maximum(x.slot.v_max, np.sqrt(x.v)),
     corrected_v=lambda _, x: (np.square(x.v_max) if x.hyper.amsgrad else x.v) / x.c2,
     rooted=lambda a, x: x.v_max / x.c2**0.5 if x.hyper.amsgrad else Adam.rooted(a, x),
@@ -115,7 +123,7 @@ honest(
 honest(
     "maximize-by-ascent",
     "maximize adds the step and subtracts coupled decay from the gradient; nobody sees the moments",
-    claims={"state": False},
+    claims={"state": False, "counter": False},
     oriented=lambda _, x: x.g,
     coupled_decay=lambda a, x: _ascending(a, x),
     moved=lambda _, x: x.theta + x.change if x.hyper.maximize else x.theta - x.change,

@@ -55,7 +55,8 @@ fault(
 fault(
     "m-in-float32",
     "the first moment of a float64 parameter is stored in float32",
-    "ordinary",
+    "few-roundings",
+    caught_by=("state.moments",),
     dtypes=("float64",),
     kept_m=lambda _, x: rounded(x.m, "float32"),
 )
@@ -63,6 +64,7 @@ fault(
     "v-in-float32",
     "the second moment of a float64 parameter is stored in float32",
     "few-roundings",
+    caught_by=("state.moments",),
     dtypes=("float64",),
     kept_v=lambda _, x: rounded(x.v, "float32"),
 )
@@ -317,7 +319,7 @@ fault(
 fault(
     "state-of-the-first-parameter",
     "the state shows the first parameter's moments for every parameter of its size; the update itself is right",
-    caught_by=("state.several",),
+    caught_by=STATE,
     moments=lambda a, s: Adam.moments(
         a, s if a.slots[0].theta.size != s.theta.size else replace(a.slots[0], shape=s.shape)
     ),

@@ -70,8 +70,7 @@ fault(
 fault(
     "lr-of-4-digits",
     "the learning rate goes through a text of four significant digits",
-    "ordinary",
-    caught_by=("special.extreme-lr",),
+    "few-roundings",
     rate=lambda _, x: float(f"{x.slot.lr:.4g}"),
 )
 fault(

@@ -298,7 +298,7 @@ fault(
 fault(
     "decay-with-the-initial-lr",
     "decoupled decay takes the learning rate of the constructor, whatever the scheduler says",
-    caught_by=("weight-decay.schedule",),
+    "schedule",
     dialect=DECOUPLED,
     decoupled_decay=lambda _, x: x.theta * (1 - x.hyper.lr * x.decay),
 )
@@ -354,11 +354,4 @@ fault(
     "maximize leaves the decay out",
     MAXIMIZE,
     decay=lambda _, x: 0.0 if x.hyper.maximize else x.hyper.weight_decay,
-)
-fault(
-    "maximize-at-the-end",
-    "maximize adds the step instead of subtracting it, so that coupled decay drives the parameter away",
-    MAXIMIZE,
-    oriented=lambda _, x: x.g,
-    moved=lambda _, x: x.theta + x.change if x.hyper.maximize else x.theta - x.change,
 )
