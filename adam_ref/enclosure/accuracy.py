@@ -20,6 +20,7 @@ from adam_ref.formats import FLOAT32, FLOAT64, Format
 from adam_ref.hyperparameters import Hyperparameters
 
 _EXACTLY = Context(prec=50, Emin=-(10**6), Emax=10**6)
+_times, _over, _plus, _minus = _EXACTLY.multiply, _EXACTLY.divide, _EXACTLY.add, _EXACTLY.subtract
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _constants(
     if hyper.weight_decay and dialect.weight_decay == "absolute":
         decay = weight_decay
     elif hyper.weight_decay and dialect.weight_decay == "decoupled":
-        decay = _rounded((lr[0] * weight_decay[0], lr[1] * weight_decay[1]), accuracy)
+        decay = _rounded((_times(lr[0], weight_decay[0]), _times(lr[1], weight_decay[1])), accuracy)
     intervals = {
         "beta1": beta1,
         "beta2": beta2,
@@ -147,8 +148,9 @@ def _constants(
     return Scalars(**{name: _as_scalar(interval, accuracy, target, work) for name, interval in intervals.items()})
 
 
+_UNIT, _SURPLUS = Decimal(1), Decimal("1e-45")
 _ZERO = (Decimal(0), Decimal(0))
-_ONE = (Decimal(1), Decimal(1))
+_ONE = (_UNIT, _UNIT)
 
 
 @lru_cache(maxsize=1024)
@@ -169,26 +171,28 @@ def _rounded(interval: tuple[Decimal, Decimal], accuracy: AccuracyClass) -> tupl
 def _complement(interval: tuple[Decimal, Decimal], accuracy: AccuracyClass) -> tuple[Decimal, Decimal]:
     """`1 - x`, one rounding."""
     lo, hi = interval
-    return _rounded((_EXACTLY.subtract(Decimal(1), hi), _EXACTLY.subtract(Decimal(1), lo)), accuracy)
+    upper = _minus(_UNIT, lo)
+    return _rounded((upper if lo == hi else _minus(_UNIT, hi), upper), accuracy)
 
 
 @lru_cache(maxsize=16384)
 def _correction(beta: float, t: int, accuracy: AccuracyClass, target: Format, work: np.dtype[Any]) -> Scalar:
     """`1 - beta^t`: by `pow` or by `t - 1` products, then a subtraction.  `beta^1` is beta."""
     held = _held(beta, accuracy)
-    lo, hi = (_EXACTLY.power(end, t) for end in held) if beta else (Decimal(0), Decimal(0))
+    hi = _EXACTLY.power(held[1], t) if beta else _ZERO[1]
+    lo = hi if held[0] == held[1] else _EXACTLY.power(held[0], t)
     if hi and t > 1:
-        pow_error = POWER_ULPS[accuracy.name] * Decimal(accuracy.format.ulp(float(hi))) / hi
-        products = Decimal(accuracy.roundoff) * (t - 1)
+        pow_error = _over(Decimal(POWER_ULPS[accuracy.name] * accuracy.format.ulp(float(hi))), hi)
+        products = _times(Decimal(accuracy.roundoff), Decimal(t - 1))
         lo, hi = _widened((lo, hi), max(pow_error, products))
     return _as_scalar(_complement((lo, hi), accuracy), accuracy, target, work)
 
 
 def _widened(interval: tuple[Decimal, Decimal], relative: Decimal) -> tuple[Decimal, Decimal]:
     """Both ends of a non-negative interval moved outward; a small surplus pays for the decimal arithmetic itself."""
-    factor = relative + Decimal("1e-45")
+    factor = _plus(relative, _SURPLUS)
     lo, hi = interval
-    return max(_EXACTLY.multiply(lo, 1 - factor), Decimal(0)), _EXACTLY.multiply(hi, 1 + factor)
+    return max(_times(lo, _minus(_UNIT, factor)), _ZERO[0]), _times(hi, _plus(_UNIT, factor))
 
 
 def _fits(value: Decimal, target: Format) -> bool:
@@ -201,14 +205,14 @@ def _as_scalar(
 ) -> Scalar:
     """A non-negative interval as a value of `work` near its middle, and how far its ends are from that."""
     lo, hi = interval
-    middle = lo if lo == hi else (lo + hi) / 2
+    middle = lo if lo == hi else _over(_plus(lo, hi), Decimal(2))
     high = float(middle)
-    rest = float(middle - Decimal(high)) if math.isfinite(high) else 0.0
+    rest = float(_minus(middle, Decimal(high))) if math.isfinite(high) else 0.0
     value = work.type(high) + work.type(rest)
-    known = Decimal(float(value)) + Decimal(float(value - work.type(float(value)))) if rest else Decimal(high)
+    known = _plus(Decimal(float(value)), Decimal(float(value - work.type(float(value))))) if rest else Decimal(high)
     exact = lo == hi and _fits(lo, target)
     power = exact and (lo == 0 or math.frexp(high)[0] == 0.5)
     error = 0.0
     if not lo == hi == known:
-        error = float(max(hi / known, known / lo) - 1) * ROUNDING_UP if lo > 0 else math.inf
+        error = float(_minus(max(_over(hi, known), _over(known, lo)), _UNIT)) * ROUNDING_UP if lo > 0 else math.inf
     return Scalar(value, error, 0.0 if exact else cast_error(high, accuracy, target), 0 if power else 1)

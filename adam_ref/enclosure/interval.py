@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,8 @@ def working_dtype(target: Format) -> np.dtype[Any]:
     return np.dtype(np.longdouble) if np.finfo(np.longdouble).nmant >= 63 else np.dtype(np.float64)
 
 
+_ZERO = np.zeros(())
+
 SLACK = 2.0**-50
 """Taken off a lower bound that is formed in float64: several times what forming it may lose."""
 
@@ -43,8 +44,8 @@ GUARD = 1e-300
 class Interval:
     """A box for each element, `at - below <= x <= at + above`: three arrays of one shape.
 
-    `above is below` says that the box is symmetric, which saves half the work.  Operations divide by zero at will:
-    call them under `np.errstate`.
+    `above is below` says that the box is symmetric, which saves half the work; distances of shape () are those of every
+    element.  Operations divide by zero at will: call them under `np.errstate`.
     """
 
     at: Array
@@ -54,8 +55,7 @@ class Interval:
     @classmethod
     def point(cls, values: Any, work: np.dtype[Any]) -> Interval:
         """The degenerate boxes that hold `values` alone."""
-        array = np.asarray(values).astype(work)
-        return cls.ball(array, np.zeros(array.shape))
+        return cls.ball(np.asarray(values).astype(work), _ZERO)
 
     @classmethod
     def ball(cls, at: Array, radius: Array) -> Interval:
@@ -77,15 +77,22 @@ class Interval:
         """The upper ends, of the working dtype."""
         return np.asarray(self.at + self.above)
 
-    @cached_property
+    @property
     def size(self) -> Array:
-        """`abs(at)` as float64."""
-        return np.asarray(np.abs(self.at.astype(np.float64, copy=False)))
+        """`abs(at)` as float64; kept, as every phase asks for it."""
+        known: Array | None = self.__dict__.get("_size")
+        if known is None:
+            known = self.__dict__["_size"] = np.abs(self.at.astype(np.float64, copy=False))
+        return known
 
     @property
     def undecided(self) -> Array:
         """Where the box is the whole line, so that it says nothing."""
         return np.asarray(np.isinf(self.below) & np.isinf(self.above))
+
+    def within(self, radius: float) -> bool:
+        """Whether no box reaches further than `radius` from its middle, nor is unknown."""
+        return below(self.below, radius) and (self.symmetric or below(self.above, radius))
 
     def contains(self, values: Any) -> Array:
         """Where `values` lies inside; an undecided box contains everything, NaN included."""
@@ -140,6 +147,8 @@ class Interval:
 
     def squared(self) -> Interval:
         """The square of each box."""
+        if self.below is _ZERO:
+            return Interval.ball(self.at * self.at, _ZERO)
         twice = self.size + self.size
         below = (twice + self.below) * self.below
         above = below if self.symmetric else (twice + self.above) * self.above
@@ -156,7 +165,7 @@ class Interval:
         return Interval(root, below, np.where(np.isinf(self.above), np.inf, above))
 
     def divided(self, divisor: Interval) -> Interval:
-        """The quotient by boxes that are positive; unknown where the divisor may be 0.
+        """The quotient by boxes that are positive; unknown where the divisor may be 0, or both infinite.
 
         `m/d - M/D = ((m - M) + (M/D)*(D - d)) / d`.
         """
@@ -172,7 +181,7 @@ class Interval:
         q = quotient.astype(np.float64, copy=False)
         above = np.maximum((self.above + q * divisor.below) / least, _toward(self.above, -q, divisor.above, greatest))
         below = np.maximum((self.below - q * divisor.below) / least, _toward(self.below, q, divisor.above, greatest))
-        known = least > 0
+        known = (least > 0) & ~(np.isinf(divisor.above) & (np.isinf(self.below) | np.isinf(self.above)))
         return Interval(quotient, np.where(known, below, np.inf), np.where(known, above, np.inf))
 
     def where(self, present: Array) -> Interval:
@@ -212,3 +221,13 @@ class Interval:
 def _toward(reach: Array, slope: Array, above: Array, greatest: Array) -> Array:
     """`(reach + slope*above) / greatest`, and its limit `slope` where the divisor may be infinite."""
     return np.where(np.isinf(above), np.where(np.isinf(reach), np.inf, slope), (reach + slope * above) / greatest)
+
+
+def every(array: Array) -> bool:
+    """Whether no element is zero."""
+    return bool(np.logical_and.reduce(array, axis=None))
+
+
+def below(array: Array, limit: float) -> bool:
+    """Whether every element is a number, and at most `limit`."""
+    return bool(np.maximum.reduce(array, axis=None, initial=0.0) <= limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,12 @@ class Numerics:
         """The format of the parameter, of the first and of the second moment."""
         return self.parameter, self.first_moment, self.second_moment
 
-    @property
+    @cached_property
     def work(self) -> np.dtype[Any]:
         """The dtype the boxes are computed in."""
         return max((working_dtype(f) for f in self.formats), key=lambda dtype: np.finfo(dtype).nmant)
 
-    @property
+    @cached_property
     def between(self) -> Format:
         """What the denominator and the step are computed in: the coarsest roundoff, over the widest range."""
         if len(set(self.formats)) == 1:
@@ -63,18 +63,17 @@ class Rounding:
     def __init__(self, target: Format, numerics: Numerics) -> None:
         self.target = target
         self.u = target.roundoff
+        self.largest = target.largest
         self.cast = cast_error(1.0, numerics.accuracy, target)
         self.held = numerics.accuracy.roundoff
         self.own = float(counts.OWN * np.finfo(numerics.work).eps / 2)
-        self.smallest = math.ulp(0.0) if target.underflow <= math.ulp(0.0) else 0.0
-        """What a float64 radius may lose by underflow itself; of interest where the target is float64."""
-        self.tiny = target.underflow + 2 * self.smallest
+        self.sum = self.relative(counts.SUM)
+        smallest = math.ulp(0.0) if target.underflow <= math.ulp(0.0) else 0.0
+        # What a float64 radius may lose by underflow itself; of interest where the target is float64.
+        self.tiny = target.underflow + 2 * smallest
         """What one rounding may lose where its result is subnormal."""
-
-    @cached_property
-    def sum(self) -> float:
-        """`relative(counts.SUM)`."""
-        return self.relative(counts.SUM)
+        self.underflow_sum = self.tiny if target.flush_to_zero else smallest
+        """What a sum may lose there: unless it is flushed, it is exact."""
 
     def first_order(self, count: Count, *errors: float) -> float:
         """The logarithm of the factor that these roundings and relative errors can make."""
@@ -90,3 +89,11 @@ class Rounding:
     def excess(self, first_order: float) -> float:
         """`exp(first_order) - 1`, rounded up, and our own roundings."""
         return math.expm1(first_order) * ROUNDING_UP + self.own if first_order < 1 else math.inf
+
+
+@lru_cache(maxsize=256)
+def roundings(numerics: Numerics) -> tuple[Rounding, Rounding, Rounding, Rounding]:
+    """Those of the parameter, of both moments, and of what lies between them and the parameter."""
+    found = {f: Rounding(f, numerics) for f in (*numerics.formats, numerics.between)}
+    parameter, first, second = (found[f] for f in numerics.formats)
+    return parameter, first, second, found[numerics.between]

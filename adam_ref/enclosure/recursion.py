@@ -44,8 +44,9 @@ def start(parameter: Any, numerics: Numerics) -> Enclosure:
 
     """
     theta = checked_parameter(parameter)
-    point = Interval.point(as_reals(theta), numerics.work)
-    zero = Interval.point(np.zeros_like(point.at), numerics.work)
+    reals = as_reals(theta)
+    zeros = np.zeros(reals.shape)
+    point, zero = (Interval.ball(values.astype(numerics.work), zeros) for values in (reals, zeros))
     return Enclosure(0, point, zero, zero, zero, theta)
 
 
@@ -71,15 +72,17 @@ def advance(
             after = step.boxes(before, g)
         else:
             parts = [slice(first, first + BLOCK) for first in range(0, len(g), BLOCK)]
-            after = _joined(len(g), parts, (step.boxes(before.part(part), g[part]) for part in parts))
+            moving = 4 if hyper.amsgrad else 3
+            pieces = (step.boxes(before.part(part), g[part])[:moving] for part in parts)
+            after = Boxes(*_joined(len(g), parts, pieces), *before[moving:])
     return Enclosure(t, *after, enclosure.like)
 
 
-BLOCK = 4096
+BLOCK = 16384
 """Elements walked at a time: the temporaries of that many stay in a core's own cache."""
 
 
-def _joined(n: int, parts: list[slice], pieces: Iterable[Boxes]) -> Boxes:
+def _joined(n: int, parts: list[slice], pieces: Iterable[tuple[Interval, ...]]) -> list[Interval]:
     """The boxes of a whole tensor from those of its parts; an asymmetric part makes the whole box asymmetric."""
     whole: list[list[Array]] = []
     for part, piece in zip(parts, pieces, strict=True):
@@ -90,4 +93,4 @@ def _joined(n: int, parts: list[slice], pieces: Iterable[Boxes]) -> Boxes:
                 arrays.append(arrays[1].copy())
             for array, values in zip(arrays, (box.at, box.below, box.above), strict=False):
                 array[part] = values
-    return Boxes(*(Interval(arrays[0], arrays[1], arrays[-1]) for arrays in whole))
+    return [Interval(arrays[0], arrays[1], arrays[-1]) for arrays in whole]
