@@ -199,7 +199,7 @@ def _run_check(host: Host, plan: Plan, check: Check, dtype: str) -> tuple[CheckR
     began = time.perf_counter()
     if (reason := check.missing(context)) is not None:
         return replace(blank, reason=reason), None, ""
-    tally = _Tally(check, context)
+    tally = Tally(check, context)
     try:
         tally.examine_all()
         violation = tally.violation
@@ -217,7 +217,7 @@ def _run_check(host: Host, plan: Plan, check: Check, dtype: str) -> tuple[CheckR
         return result, None, str(error) if error.fatal else ""
 
 
-class _Tally:
+class Tally:
     """Examines the cases of one check, the pinned ones first, until one fails."""
 
     def __init__(self, check: Check, context: Context) -> None:

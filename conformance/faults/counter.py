@@ -101,7 +101,7 @@ fault(
 fault(
     "counter-not-advanced-by-zeros",
     "a gradient that is zero throughout does not count as a step",
-    "beyond-256",
+    "beyond-2048",
     counted=lambda _, x: x.slot.t + 1 if x.given.any() or not x.slot.t else x.slot.t,
 )
 

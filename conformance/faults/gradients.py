@@ -101,6 +101,13 @@ fault(
 )
 
 fault(
+    "gradient-as-text",
+    "gradients go through a text of seven digits, which float32 hardly notices",
+    caught_by=("metamorphic.gradient-scale",),
+    dtypes=("float32",),
+    gradient=lambda _, x: np.array([float(f"{g:.7g}") for g in x.given.tolist()], x.slot.m.dtype),
+)
+fault(
     "gradient-scale-kept",
     "gradients stay multiplied by 1024, a loss scale that was never taken out",
     "near-epsilon",
@@ -176,7 +183,7 @@ fault(
 fault(
     "zero-gradient-stops-the-step",
     "a gradient that is zero throughout is taken for a missing one",
-    "zeros-then-spike",
+    "beyond-2048",
     paired=lambda a, gradients: [(s, g) for s, g in Adam.paired(a, gradients) if g is not None and g.any()],
 )
 

@@ -13,7 +13,7 @@ from conformance.checks import CHECKS, Check, Context, Examination
 from conformance.compare import remembering
 from conformance.hosts import InProcess
 from conformance.protocol import Target, TargetError
-from conformance.suite import Plan, _Tally
+from conformance.suite import Plan, Tally
 
 CAUGHT, PASSED, SKIPPED, ERROR = "caught", "passed", "skipped", "error"
 
@@ -114,6 +114,11 @@ class Matrix:
         alone = {subject: killers[0] for subject in self.subjects if len(killers := self.killers(subject)) == 1}
         return {check: [s for s, killer in alone.items() if killer == check] for check in self.checks}
 
+    def idle(self, few: int = 5) -> list[str]:
+        """The checks that tell nothing: each subject that they catch is caught by more than `few` others too."""
+        telling = {k for s in self.subjects if len(killers := self.killers(s)) <= few + 1 for k in killers}
+        return [check for check in self.checks if check not in telling]
+
     def accuracy(self, subject: str) -> dict[str, str | None]:
         """The best accuracy class that holds everywhere for a subject, by dtype."""
         classes: dict[str, str | None] = {}
@@ -136,6 +141,7 @@ class Matrix:
             "cells": [asdict(c) for c in self.cells],
             "survivors": [list(pair) for pair in self.survivors()],
             "only_killed_by": self.only_killed_by(),
+            "idle": self.idle(),
         }
 
 
@@ -203,7 +209,7 @@ class _Drawn:
             cases.append(case)
             return Examination()
 
-        _Tally(replace(check, examine=record), context).examine_all()
+        Tally(replace(check, examine=record), context).examine_all()
         return cases
 
 
@@ -211,7 +217,7 @@ def _cell(name: str, drawn: _Drawn, check: Check, context: Context) -> Cell:
     dtype = context.dtype
     if (reason := check.missing(context)) is not None:
         return Cell(name, check.id, dtype, SKIPPED, reason)
-    tally = _Tally(drawn.once(check, context), context)
+    tally = Tally(drawn.once(check, context), context)
     began = time.perf_counter()
     try:
         tally.examine_all()

@@ -153,7 +153,7 @@ fault(
 )
 fault(
     "v-fed-with-g-times-m",
-    "v takes g*m",
+    "v takes g*m instead of the square",
     "ordinary",
     second_moment=lambda _, x: x.beta2 * x.slot.v + x.w2 * x.g * x.m,
 )

@@ -133,7 +133,7 @@ fault(
 fault(
     "parameter-in-float32",
     "a float64 parameter is kept in float32 between steps",
-    "ordinary",
+    "few-roundings",
     dtypes=("float64",),
     kept_theta=lambda _, x: rounded(x.theta, "float32"),
 )
@@ -260,3 +260,32 @@ fault(
     "alternating-signs",
     difference=lambda a, x: np.where(x.m * x.g < 0, 0, Adam.difference(a, x)).astype(x.g.dtype),
 )
+fault(
+    "step-multiplied-out",
+    "numerator and denominator are multiplied by the root, so that a small gradient gives 0/0",
+    caught_by=("special.first-step", "special.zero-gradient"),
+    difference=lambda _, x: x.lr * (x.m_hat * x.root / (x.v_hat + x.eps * x.root)),
+)
+fault(
+    "step-as-text",
+    "the step goes through a text of eight digits, which float32 hardly notices",
+    caught_by=("metamorphic.lr-scale",),
+    dtypes=("float32",),
+    difference=lambda a, x: _eight_digits(Adam.difference(a, x)),
+)
+fault(
+    "parameter-rounded-down",
+    "the parameter is rounded towards minus infinity instead of to nearest",
+    caught_by=("metamorphic.sign",),
+    dtypes=("float32",),
+    moved=lambda _, x: _rounded_down(x.theta.astype(np.float64) - x.change.astype(np.float64)),
+)
+
+
+def _eight_digits(x: Array) -> Array:
+    return np.array([float(f"{number:.8g}") for number in x.tolist()], x.dtype)
+
+
+def _rounded_down(x: Array) -> Array:
+    nearest = x.astype(np.float32)
+    return np.where(nearest > x, np.nextafter(nearest, np.float32(-np.inf)), nearest)
