@@ -89,7 +89,9 @@ def _meanings(theorem: Theorem) -> str:
     """Parts that go by a name, abbreviations, and sequences by recursion, one a line."""
     rows = [rf"{name} &= {_explained(theorem, part)}" for part, name in theorem.shown_as.items()]
     rows += [rf"{letters(symbol.name)} &= {latex(meaning)}" for symbol, meaning in theorem.definitions.items()]
-    rows += [recursion(base, rule).replace("=", "&=", 1) for base, rule in theorem.recursions.items()]
+    spoken_of = sp.Tuple(*(step.statement for step in theorem.derive())).atoms(sp.IndexedBase)
+    rules = ((base, rule) for base, rule in theorem.recursions.items() if base in spoken_of)
+    rows += [recursion(base, rule).replace("=", "&=", 1) for base, rule in rules]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}" if rows else ""
 
 

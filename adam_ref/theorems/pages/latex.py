@@ -51,15 +51,20 @@ GREEK = {
     "sigma",
     "tau",
     "phi",
+    "omega",
 }
 
 ShownAs = Mapping[sp.Basic, str]
 
 
 def letters(name: str) -> str:
-    """A symbol's name as LaTeX: `beta1` is beta with an index, `m_hat` has a hat, `h_k` an index."""
+    """A symbol's name as LaTeX: `beta1` is beta with an index, `m_hat` has a hat, `h_k` an index, `Mprime` a prime."""
     if name in NAMES:
         return NAMES[name]
+    if name.endswith("prime"):
+        return f"{letters(name.removesuffix('prime'))}'"
+    if name.endswith("bar"):
+        return rf"\bar {letters(name.removesuffix('bar'))}"
     base, _, index = name.partition("_")
     hat = index.startswith("hat")
     index = index.removeprefix("hat").removeprefix("_") if hat else index
