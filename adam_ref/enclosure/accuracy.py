@@ -182,8 +182,9 @@ def _correction(beta: float, t: int, accuracy: AccuracyClass, target: Format, wo
     hi = _EXACTLY.power(held[1], t) if beta else _ZERO[1]
     lo = hi if held[0] == held[1] else _EXACTLY.power(held[0], t)
     if hi and t > 1:
-        pow_error = _over(Decimal(POWER_ULPS[accuracy.name] * accuracy.format.ulp(float(hi))), hi)
-        products = _times(Decimal(accuracy.roundoff), Decimal(t - 1))
+        pow_error = _over(Decimal(POWER_ULPS[accuracy.name] * accuracy.format.ulp(float(hi))), lo or hi)
+        first_order = _times(Decimal(accuracy.roundoff), Decimal(t - 1))
+        products = _times(first_order, _plus(_UNIT, first_order))  # (1 + u)^n - 1 <= nu + (nu)^2 where nu <= 1
         lo, hi = _widened((lo, hi), max(pow_error, products))
     return _as_scalar(_complement((lo, hi), accuracy), accuracy, target, work)
 

@@ -108,7 +108,8 @@ sum or the hypot less than one of those.
 """
 
 UNDERFLOWS_DECAY = 4
-"""Results in the decay of theta that may be subnormal: lambda*theta, lr*(lambda*theta), and sums where they flush."""
+"""Results in the decay of theta that may be subnormal: lambda*theta (times lr, which may be above 1),
+lr*(lambda*theta), and sums where they flush."""
 
 OWN = 8
 """Roundings of our own arithmetic in the longest formula that one widening pays for, in the working dtype."""

@@ -255,7 +255,8 @@ class Step:
         """`theta - step`, after decoupled or absolute decay of theta; exact where the step is zero, as for lr = 0."""
         present = _present(theta)
         if not self.s.decay.is_zero:
-            theta = theta.scaled(*self.keep).widen(counts.UNDERFLOWS_DECAY * self.theta.tiny * present)
+            underflow = counts.UNDERFLOWS_DECAY * self.theta.tiny * max(1.0, float(self.s.lr.value))
+            theta = theta.scaled(*self.keep).widen(underflow * present)
         return self._rounded(theta - step, NOWHERE if self.s.lr.is_zero else _both(present, moving), self.theta)
 
     @cached_property
@@ -270,8 +271,7 @@ class Step:
         factor = keep * r.relative(product_with(s.keep), s.keep.cast, s.keep.error)
         scalars_of_term = [s.weight_decay] if self.dialect.weight_decay == "absolute" else [s.lr, s.weight_decay]
         term = r.first_order(NOTHING, s.decay.error, *(r.first_order(product_with(x), x.cast) for x in scalars_of_term))
-        alone = decay * r.excess(term)
-        alone += keep * r.relative(counts.SUM) if decay else 0.0
+        alone = decay * r.excess(term) * (1 + r.sum) + keep * r.sum if decay else 0.0
         inside = decay * r.excess(term + r.first_order(counts.DECAY_IN_STEP_TERM))
         return s.keep.value, max(factor, alone, inside)
 

@@ -65,8 +65,8 @@ def _weights(r: Rounding, keep: Scalar, take: Scalar, new: Count, *, smaller: bo
         lerp = w * r.relative(product_with(take) + difference, take.cast, take.error) * (1 + e)
         off_old, off_new = max(off_old, lerp), max(off_new, lerp + w * e)
     if 0 < k < 0.5 or (k == 0.5 and not first):
-        lerp = k * r.relative(product_with(keep) + difference, keep.cast, keep.error) + w * (take.cast + take.error)
-        lerp *= 1 + e
+        f = r.relative(product_with(keep) + difference, keep.cast, keep.error)
+        lerp = (k * f + w * r.relative(NOTHING, take.cast, take.error) * (1 + f)) * (1 + e)
         total = r.sum * (w + lerp) if first else 0.0
         off_old, off_new = max(off_old, lerp), max(off_new, lerp + w * e + total)
     if not first:
