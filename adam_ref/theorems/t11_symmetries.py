@@ -367,8 +367,8 @@ THEOREM = Theorem(
         "quantisation, factored or layer-wise second moments, clipping by a common norm) let neighbours in.",
         "For lr = 0 there is no update, whatever the gradients, as long as the denominator is not zero.",
         "The sign needs no power of 2 and no range: negation is exact, and rounding to nearest is symmetric.",
-        "Where the parameter is added to, p - update, its own rounding enters. It scales with lr only if p does, which "
-        "is why the check starts from p = 0.",
+        "Where the update is subtracted, theta - update, one more rounding enters. It scales only if theta does too: "
+        "the check starts from theta = 0.",
         "At the other end of the range the same happens as below the smallest normal number: what exceeds the largest "
         "number becomes infinite, which no power of 2 brings back. Note that v needs twice the exponent of g.",
         "Other factors than powers of 2 change significands, and with them every rounding; the identity is then true "

@@ -92,12 +92,12 @@ def derive(
     order = smaller(RAW, HAT)
     yield bound(
         order,
-        "The largest v_hat is at least that of step j, V_j/c2(j), and c2(j) is at most the c2 of now.",
+        "The largest v_hat is at least that of step j, which is v_j over a correction that was no larger than now.",
         form=total(HAT - V[j] / at_j, V[j] * (NOW - at_j) / (at_j * NOW)),
     )
     yield bound(
         at_most(HAT, most),
-        "V_k is at most V_j, and c2(k) at least 1 - beta2.",
+        "v_k is at most v_j, and its correction at least 1 - beta2.",
         form=total((V[j] - V[k]) / (1 - beta2), V[k] * (at_k - (1 - beta2)) / ((1 - beta2) * at_k)),
     )
     yield square_root(at_most(sp.sqrt(RAW), sp.sqrt(HAT)), order, "The same for the roots.")
@@ -115,7 +115,7 @@ def derive(
         rewrite(
             CHANGE,
             share * (x**2 - BEFORE),
-            "c2(t) = beta2*c2(t - 1) + (1 - beta2): v_hat is a weighted mean of its last value and the new square.",
+            "The correction follows the recursion of v: v_hat is a weighted mean of its last value and the new square.",
         ),
     )
     yield from _spike(peak)
@@ -212,10 +212,10 @@ THEOREM = Theorem(
     name="AMSGrad",
     title="The maximum of v and the maximum of v_hat make two optimizers, which agree while v_hat does not fall",
     words=(
-        "Let v be largest at step j and v_hat = v/c2 at step k. AMSGrad on raw v divides by the root of V_j/c2(t), "
-        "AMSGrad on v_hat by that of V_k/c2(k). The former is at most the latter, so its steps are the larger ones; "
-        "the latter is at most c2(t)/(1 - beta2) times the former, which a gradient followed by zeros attains. If "
-        "v_hat has never been larger than it is now, both are v_hat, and AMSGrad is Adam."
+        "Let v be largest at step j and v_hat = v/c2 at step k. AMSGrad on raw v divides by the root of "
+        "v_j/(1 - beta2^t), AMSGrad on v_hat by that of v_k/(1 - beta2^k). The former is at most the latter, so its "
+        "steps are the larger ones; the latter is at most (1 - beta2^t)/(1 - beta2) times the former, which a gradient "
+        "followed by zeros attains. If v_hat has never been larger than it is now, both are v_hat, and AMSGrad is Adam."
     ),
     hypotheses=(BETA2, STEPS, SECOND_MOMENTS, LARGEST_RAW, LARGEST_HAT),
     claims=(
@@ -250,10 +250,10 @@ THEOREM = Theorem(
             claim=SMALLER,
         ),
         Counterexample(
-            "largest raw", "V_1 = 0 is not the largest", HERE | {k: 2, V: _moments(at1=0, at2=1)}, claim=AT_MOST
+            "largest raw", "v_1 = 0 is not the largest", HERE | {k: 2, V: _moments(at1=0, at2=1)}, claim=AT_MOST
         ),
         Counterexample(
-            "largest corrected", "V_2 = 0 is not the largest", HERE | {k: 2, V: _moments(at1=1, at2=0)}, claim=SMALLER
+            "largest corrected", "v_2 = 0 is not the largest", HERE | {k: 2, V: _moments(at1=1, at2=0)}, claim=SMALLER
         ),
     ),
     confirmations=(
@@ -272,8 +272,8 @@ THEOREM = Theorem(
     references=(
         "S. J. Reddi, S. Kale, S. Kumar: On the Convergence of Adam and Beyond. arXiv:1904.09237, Algorithm 2: no bias "
         "correction",
-        "pytorch/pytorch issue #142323: which maximum AMSGrad takes",
-        "google-deepmind/optax issue #1423: the other one",
+        "pytorch/pytorch issue #142323: the documentation had the maximum of v_hat, the code that of v",
+        "google-deepmind/optax issue #1389 and pull request #1423: optax takes that of v_hat; a flag for the other",
     ),
     remarks=(
         "The paper on AMSGrad corrects no bias and so leaves open what to take the maximum of. PyTorch keeps the raw "

@@ -13,7 +13,7 @@ import sympy as sp
 from adam_ref.theorems import THEOREMS
 from adam_ref.theorems.engine import establishes
 from adam_ref.theorems.model import Claim, Counterexample, Table, Theorem
-from adam_ref.theorems.notation import g
+from adam_ref.theorems.notation import V, g
 from adam_ref.theorems.pages.latex import conditions, display, latex, letters, recursion
 from adam_ref.theorems.pages.prose import inline, markdown
 from adam_ref.theorems.proof import CounterexampleResult, Proof, StepResult, VariantResult
@@ -166,7 +166,7 @@ def _values(c: Counterexample) -> dict[str, str]:
     plain = {str(symbol): mpmath.nstr(mpmath.mpf(x), _DIGITS) for symbol, x in c.at.items() if not callable(x)}
     for base, terms in c.at.items():
         if callable(terms):
-            first = 1 if base == g else 0
+            first = 1 if base in (g, V) else 0
             count = next((int(x) for symbol, x in c.at.items() if str(symbol) == "t" and not callable(x)), _SHOWN)
             for n in range(first, first + min(count, _SHOWN)):
                 plain[f"{base}[{n}]"] = mpmath.nstr(terms(n), _DIGITS)
