@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import add, mul
 from typing import Any
 
@@ -108,11 +108,11 @@ class Context:
 
     def positive(self, expression: sp.Expr) -> bool:
         """The conditions imply `expression > 0`."""
-        return all(case.range(expression).positive for case in self._cases)
+        return all(case._known(expression).positive or case.range(expression).positive for case in self._cases)
 
     def nonnegative(self, expression: sp.Expr) -> bool:
         """The conditions imply `expression >= 0`."""
-        return all(case.range(expression).nonnegative for case in self._cases)
+        return all(case._known(expression).nonnegative or case.range(expression).nonnegative for case in self._cases)
 
     def nonzero(self, expression: sp.Expr) -> bool:
         """The conditions imply that `expression` is not zero."""
@@ -149,9 +149,14 @@ class Context:
     def range(self, expression: sp.Expr) -> Range:
         """An interval that holds every value of `expression`."""
         if expression not in self._ranges:
-            known = self._structural(expression) & self._fact(expression) & self._bounds.get(expression, ALL)
-            self._ranges[expression] = self._refined(expression, known)
+            self._ranges[expression] = self._refined(expression, self._known(expression))
         return self._ranges[expression]
+
+    def _known(self, expression: sp.Expr) -> Range:
+        """The same as it is read, without rewriting `expression` as a whole."""
+        if expression in self._ranges:
+            return self._ranges[expression]
+        return self._structural(expression) & self._fact(expression) & self._bounds.get(expression, ALL)
 
     def with_signs(self, expression: sp.Basic) -> sp.Basic:
         """Replace the plain symbols by symbols that carry the sign the conditions give.
@@ -251,7 +256,7 @@ class Context:
         if isinstance(e, sp.Abs):
             return POSITIVE if self._nonzero(e.args[0]) else NONNEGATIVE
         if isinstance(e, sp.exp):
-            return POSITIVE
+            return self._exponential(e.args[0])
         if isinstance(e, sp.log):
             return self._logarithm(e.args[0])
         if isinstance(e, sp.Sum):
@@ -262,7 +267,7 @@ class Context:
         """Where the plain reading leaves the sign open: write out abbreviations, then factor."""
         if not isinstance(e, sp.Add) or known.nonzero:
             return known
-        for other in (self.expand(e), sp.factor(sp.together(e))):
+        for other in (self.expand(e), _factored(e)):
             if other != e and not (isinstance(other, sp.Add) and other.free_symbols == e.free_symbols):
                 known = known & self.range(other)
         return known
@@ -292,6 +297,12 @@ class Context:
             return POSITIVE
         return NONNEGATIVE if excess.nonnegative else (-POSITIVE if excess.negative else ALL)
 
+    def _exponential(self, exponent: sp.Expr) -> Range:
+        known = self.range(exponent)
+        if known.nonnegative:
+            return Range(End(sp.Integer(1), known.positive), POSITIVE.high)
+        return POSITIVE & (Range(POSITIVE.low, End(sp.Integer(1), known.negative)) if (-known).nonnegative else ALL)
+
     def _sum(self, e: sp.Sum) -> Range:
         inner = self._inside(e)
         if inner is None or not (term := inner.range(e.function)).nonnegative:
@@ -315,7 +326,7 @@ class Context:
         if isinstance(e, sp.Symbol) and e in self.definitions:
             return self._nonzero(self.definitions[e])
         if isinstance(e, sp.Add):
-            other = sp.factor(sp.together(self.expand(e)))
+            other = _factored(self.expand(e))
             return not isinstance(other, sp.Add) and self._nonzero(other)
         return False
 
@@ -361,14 +372,18 @@ def _conjuncts(condition: sp.Basic) -> Iterable[sp.Basic]:
 
 def _beyond_extreme(e: sp.Add) -> bool:
     """`e` is `x - min(x, ...)` or `max(x, ...) - x`."""
-    if len(e.args) != 2:
-        return False
     return any(
-        (isinstance(one, sp.Max) and -other in one.args) or (isinstance(-one, sp.Min) and other in (-one).args)
-        for one, other in (e.args, e.args[::-1])
+        (isinstance(one, sp.Max) and one - e in one.args) or (isinstance(-one, sp.Min) and e - one in (-one).args)
+        for one in e.args
     )
 
 
+@lru_cache(maxsize=4096)
+def _factored(expression: sp.Expr) -> sp.Expr:
+    return sp.factor(sp.together(expression))
+
+
+@lru_cache(maxsize=4096)
 def _primitive(expression: sp.Expr) -> sp.Expr:
     return sp.expand(expression).primitive()[1]
 

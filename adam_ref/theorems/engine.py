@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -122,7 +122,7 @@ def _verify(context: Context, step: Step, established: list[Step], seed: str) ->
     return StepResult(*shown, last.detail, last.witness, *sides)
 
 
-def _unequal(statement: sp.Basic, point: evaluate.Point | None) -> tuple[str, str]:
+def _unequal(statement: sp.Basic, point: Mapping[Any, Any] | None) -> tuple[str, str]:
     """The two sides of a statement at a point that refutes it; empty where it is not the statement that is refuted."""
     if point is None or not pointwise(statement):
         return "", ""
@@ -213,7 +213,7 @@ def _ends(relation: sp.Basic) -> tuple[sp.Basic, sp.Basic]:
     return first, rest[0] if rest else sp.true
 
 
-def _shown(side: sp.Basic, point: evaluate.Point) -> str:
+def _shown(side: sp.Basic, point: Mapping[Any, Any]) -> str:
     try:
         if isinstance(side, sp.logic.boolalg.Boolean) and not isinstance(side, sp.Symbol):
             return str(evaluate.holds(side, point)).lower()

@@ -137,22 +137,69 @@ def points(context: Context, expression: sp.Basic, count: int, seed: str) -> Ite
 
     Each has a value for every symbol and sequence in `expression`; the same call gives the same points.
     """
-    recursive = (part for recursion in context.recursions.values() for part in (recursion.first, recursion.following))
-    named = (*context.definitions.values(), *recursive)
-    full = sp.Tuple(context.expand(expression), *context.plain_conditions, *named)
+    scope = _scope_of(context, expression)
+    full = sp.Tuple(*scope.parts)
     symbols = sorted(variables(full) - context.definitions.keys(), key=str)
     bases = sorted(full.atoms(sp.IndexedBase) - context.recursions.keys(), key=str)
     powers = [p for p in full.atoms(sp.Pow) if p.exp.free_symbols and p.free_symbols <= set(symbols)]
     key = (tuple(symbols), tuple(bases), frozenset(powers), full.has(sp.Sum, sp.Indexed), count, seed)
     if key not in context.points:
-        sampler = _Sampler(context, symbols, bases, powers, random.Random(seed), long=not full.has(sp.Sum, sp.Indexed))
+        long = not full.has(sp.Sum, sp.Indexed)
+        sampler = _Sampler(context, scope, symbols, bases, powers, random.Random(seed), long)
         context.points[key] = list(sampler.points(count))
     return iter(context.points[key])
 
 
 @dataclass(frozen=True)
+class _Scope:
+    """The conditions, abbreviations and recursions of a context that have to do with an expression.
+
+    The others are about other symbols, on which neither the expression nor these depend. Of an expression without
+    symbols that is all of them.
+    """
+
+    expression: sp.Basic
+    conditions: tuple[sp.Basic, ...]
+    definitions: tuple[sp.Symbol, ...]
+    recursions: Mapping[sp.IndexedBase, Recursion]
+    meanings: tuple[sp.Expr, ...]
+
+    @property
+    def parts(self) -> Iterator[sp.Basic]:
+        """Everything that needs values."""
+        yield from (self.expression, *self.conditions, *self.meanings)
+        for recursion in self.recursions.values():
+            yield from (recursion.first, recursion.following)
+
+
+def _scope_of(context: Context, expression: sp.Basic) -> _Scope:
+    written = context.expand(expression)
+    meanings = {symbol: context.expand(symbol) for symbol in context.definitions}
+    recursions = {
+        base: (r, (base.free_symbols | r.first.free_symbols | context.expand(r.following).free_symbols) - {r.index})
+        for base, r in context.recursions.items()
+    }
+    groups = [c.free_symbols for c in context.plain_conditions]
+    reached = set(written.free_symbols) or set().union(*groups)
+    size = -1
+    while len(reached) > size:
+        size = len(reached)
+        reached |= set().union(*(group for group in groups if group & reached))
+        reached |= set().union(*(names for base, (_, names) in recursions.items() if base.free_symbols & reached))
+    defined = {symbol: meaning for symbol, meaning in meanings.items() if meaning.free_symbols <= reached}
+    return _Scope(
+        written,
+        tuple(c for c in context.plain_conditions if c.free_symbols & reached or not c.free_symbols),
+        tuple(defined),
+        {base: r for base, (r, _) in recursions.items() if base.free_symbols & reached},
+        tuple(defined.values()),
+    )
+
+
+@dataclass(frozen=True)
 class _Sampler:
     context: Context
+    scope: _Scope
     symbols: list[sp.Symbol]
     bases: list[sp.IndexedBase]
     powers: list[sp.Pow]
@@ -163,11 +210,15 @@ class _Sampler:
         edges = [(symbol, edge) for symbol in self.symbols for edge in _edges(self.context, symbol)]
         for n in range(40 * count):
             point = self._point(dict([edges[n]] if n < len(edges) else []))
-            if not any(_faint(power, point) for power in self.powers) and admissible(self.context, point):
+            if not any(_faint(power, point) for power in self.powers) and self._admissible(point):
                 yield point
                 count -= 1
             if not count:
                 return
+
+    def _admissible(self, point: Point) -> bool:
+        scope = self.scope
+        return _met_all(self.context, point, scope.conditions, scope.definitions, scope.recursions, partial=False)
 
     def _point(self, fixed: Point) -> Point:
         drawn = {s: _draw(self.context, s, self.source, long=self.long) for s in self.symbols} | fixed
@@ -224,15 +275,28 @@ def admissible(context: Context, point: Point, *, partial: bool = False) -> bool
 
     With `partial`, conditions that have no value at the point are passed over.
     """
-    for base, recursion in context.recursions.items():
+    everything = (context.plain_conditions, tuple(context.definitions), context.recursions)
+    return _met_all(context, point, *everything, partial=partial)
+
+
+def _met_all(
+    context: Context,
+    point: Point,
+    conditions: Iterable[sp.Basic],
+    definitions: Iterable[sp.Symbol],
+    recursions: Mapping[sp.IndexedBase, Recursion],
+    *,
+    partial: bool,
+) -> bool:
+    for base, recursion in recursions.items():
         point[base] = _Recursive(recursion, point)
-    for symbol in context.definitions:
+    for symbol in definitions:
         try:
             point.setdefault(symbol, value(context.expand(symbol), point))
         except UndefinedError:
             if not partial:
                 return False
-    return all(_met(condition, point, partial) for condition in context.plain_conditions)
+    return all(_met(condition, point, partial) for condition in conditions)
 
 
 def _met(condition: sp.Basic, point: Point, otherwise: bool) -> bool:

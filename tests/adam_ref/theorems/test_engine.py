@@ -11,7 +11,7 @@ from adam_ref.theorems.algebra import vanishes
 from adam_ref.theorems.context import Context, Recursion
 from adam_ref.theorems.engine import prove, verify
 from adam_ref.theorems.model import Counterexample, Hypothesis, Theorem, Variant
-from adam_ref.theorems.notation import M, V, beta1, beta2, g, h, i, j, k, m, n, t, v
+from adam_ref.theorems.notation import M, V, beta1, beta2, c1, g, h, i, j, k, m, n, t, v
 from adam_ref.theorems.smt import decide
 from adam_ref.theorems.steps import (
     apart,
@@ -517,13 +517,31 @@ class TestParts:
 
     def test_points_are_admissible_repeatable_and_include_the_edges(self):
         context = Context((beta1 >= 0, beta1 < 1, t >= 1, sp.Or(v > 0, x > 0), v >= 0, x >= 0))
-        drawn = list(evaluate.points(context, beta1 + v, 30, "seed"))
-        again = list(evaluate.points(Context(context.conditions), beta1 + v, 30, "seed"))
+        drawn = list(evaluate.points(context, beta1 + v + t, 30, "seed"))
+        again = list(evaluate.points(Context(context.conditions), beta1 + v + t, 30, "seed"))
         assert drawn == again
         assert all(evaluate.admissible(context, dict(point)) for point in drawn)
         assert any(point[beta1] == 0 for point in drawn)
         assert any(point[t] == 1 for point in drawn)
         assert any(point[v] == 0 for point in drawn)
+
+    def test_points_have_values_for_what_depends_on_the_expression_and_for_nothing_else(self):
+        context = Context((beta1 >= 0, beta1 < 1, t >= 1, sp.Or(v > 0, x > 0), v >= 0, x >= 0), {c1: 1 - beta1**t})
+        assert {frozenset(point) for point in evaluate.points(context, v, 10, "seed")} == {frozenset({v, x})}
+        assert {frozenset(point) for point in evaluate.points(context, c1, 10, "seed")} == {frozenset({beta1, t, c1})}
+
+    def test_exponentials_lie_on_the_side_of_1_that_the_exponent_says(self):
+        context = Context((x >= 0, v > 0))
+        assert context.nonnegative(sp.exp(x) - 1)
+        assert context.positive(sp.exp(v) - 1)
+        assert context.positive(1 - sp.exp(-v))
+        assert not context.positive(sp.exp(x) - 1)
+        assert not context.nonnegative(sp.exp(beta1) - 1)
+
+    def test_a_maximum_is_beyond_each_of_its_arguments(self):
+        context = Context(())
+        assert context.nonnegative(sp.Max(x + v, beta1) - x - v)
+        assert not context.nonnegative(sp.Max(x + v, beta1) - x)
 
     def test_not_shown_is_not_zero(self):
         assert not vanishes(sp.sqrt(x**2) - x, Context(()))
