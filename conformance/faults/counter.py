@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from adam_ref.arrays import Array
 from conformance.case import Moments
-from conformance.faults.adam import Adam, Slot
+from conformance.faults.adam import Adam, Slot, Step
 from conformance.faults.catalogue import Chapter
 
 fault = Chapter("step counter")
@@ -103,6 +104,23 @@ fault(
     "a gradient that is zero throughout does not count as a step",
     "beyond-2048",
     counted=lambda _, x: x.slot.t + 1 if x.given.any() or not x.slot.t else x.slot.t,
+)
+
+
+def _elements_counted(x: Step) -> Array:
+    """For each element its gradients other than zero, this one included."""
+    counts: Array = x.slot.past.get("counts", np.zeros(x.g.shape)) + (x.g != 0)
+    x.slot.past["counts"] = counts
+    return np.maximum(counts, 1)
+
+
+fault(
+    "counter-of-elements",
+    "every element counts its own gradients that are not zero, as lazy optimizers do",
+    "zeros-then-spike",
+    claims={"checkpoint": False},
+    correction1=lambda _, x: (1 - x.beta1 ** _elements_counted(x)).astype(x.g.dtype),
+    correction2=lambda _, x: (1 - x.beta2 ** np.maximum(x.slot.past["counts"], 1)).astype(x.g.dtype),
 )
 
 

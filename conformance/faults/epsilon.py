@@ -186,3 +186,9 @@ fault(
     NEAR,
     epsilon=lambda _, x: x.hyper.eps * (1 + 1e-4),
 )
+fault(
+    "epsilon-of-twelve-decimals",
+    "epsilon goes through a text of twelve decimals, where 1e-16 is 0",
+    caught_by=("special.zero-gradient",),
+    epsilon=lambda _, x: round(x.hyper.eps, 12),
+)

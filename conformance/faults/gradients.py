@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from adam_ref.arrays import Array
-from conformance.faults.adam import Adam, Step, rounded
+from conformance.faults.adam import Adam, Slot, Step, rounded
 from conformance.faults.catalogue import Chapter, Piece
 
 fault = Chapter("gradients")
@@ -80,6 +80,18 @@ fault(
     "ordinary",
     gradient=lambda _, x: x.slot.past.setdefault("g", [x.given]).append(x.given) or x.slot.past["g"][-2],
 )
+fault(
+    "gradient-seen-before",
+    "a gradient equal to the one before is taken for a stale one, and not stepped",
+    "constant",
+    paired=lambda a, gradients: [(s, g) for s, g in Adam.paired(a, gradients) if not _seen_before(s, g)],
+)
+
+
+def _seen_before(slot: Slot, gradient: Array | None) -> bool:
+    return gradient is not None and slot.given is not None and np.array_equal(slot.given, gradient.reshape(-1))
+
+
 fault(
     "gradient-in-bfloat16",
     "gradients are rounded to bfloat16",

@@ -284,6 +284,13 @@ fault(
     second_moment=lambda a, x: np.maximum(x.slot.v, Adam.second_moment(a, x)),
 )
 fault(
+    "v-at-least-half-its-maximum",
+    "v is not let below half of its largest value so far",
+    "spike-then-decay",
+    maximum=lambda _, x: np.maximum(x.slot.v_max, x.v),
+    corrected_v=lambda a, x: Adam.corrected_v(a, x) if x.hyper.amsgrad else np.maximum(x.v, x.v_max / 2) / x.c2,
+)
+fault(
     "m-restarted-by-a-sign-change",
     "the first moment starts again where the gradient changes its sign",
     "alternating-signs",
