@@ -63,12 +63,19 @@ class Case:
 
     def of_element(self, parameter: int, element: int) -> Case:
         """The run of one element alone: one parameter of shape (1,)."""
+        return self._of(parameter, slice(element, element + 1))
+
+    def up_to_element(self, parameter: int, element: int) -> Case:
+        """The run of one parameter alone, flattened and cut off behind that element."""
+        return self._of(parameter, slice(0, element + 1))
+
+    def _of(self, parameter: int, part: slice) -> Case:
         return replace(
             self,
-            parameters=(self.parameters[parameter].reshape(-1)[element : element + 1].copy(),),
+            parameters=(self.parameters[parameter].reshape(-1)[part].copy(),),
             hyperparameters=(self.hyperparameters[parameter],),
             gradients=tuple(
-                (None if g[parameter] is None else np.asarray(g[parameter]).reshape(-1)[element : element + 1].copy(),)
+                (None if g[parameter] is None else np.asarray(g[parameter]).reshape(-1)[part].copy(),)
                 for g in self.gradients
             ),
         )

@@ -40,7 +40,9 @@ def shrink(case: Case, violation: Violation, examine: Examine) -> Shrunk:
     if violation.step:
         best.try_(case.up_to(violation.step))
     if violation.step and case.checkpoint_after is None:
-        best.try_(best.case.of_element(violation.parameter, violation.element // _parts(case)))
+        e = violation.element // _parts(case)
+        if not best.try_(best.case.of_element(violation.parameter, e)):
+            best.try_(best.case.up_to_element(violation.parameter, e))
     base = best.case
     if base.steps <= _MOST_STEPS and base.elements <= _MOST_ELEMENTS:
         with warnings.catch_warnings():

@@ -66,7 +66,7 @@ def drawn_cases(regime: Regime, capabilities: Capabilities, dtype: str, device: 
     """Cases with other hyperparameters, sizes and seeds."""
     return st.builds(
         lambda hyper, seed, elements: case_of(regime, hyper, dtype, seed, elements=elements, device=device),
-        hyperparameters.drawn(regime, capabilities),
+        hyperparameters.drawn(regime, capabilities, dtype),
         st.integers(0, 2**32 - 1),
         st.sampled_from([17, 64, 129]),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from adam_ref import Hyperparameters
@@ -12,7 +15,10 @@ from conformance.cases.regimes import Regime
 
 PINNED: tuple[tuple[str, Hyperparameters], ...] = (
     ("the paper's defaults", Hyperparameters()),
-    ("a large lr and a small beta2", Hyperparameters(lr=0.1, beta1=0.8, beta2=0.9)),
+    (
+        "a large lr, a small beta2, and digits that no rounding or printing keeps",
+        Hyperparameters(lr=0.123456789, beta1=0.8123456789, beta2=0.9012345678, eps=1.23456789e-7),
+    ),
     ("beta1 = 0: no first moment", Hyperparameters(lr=0.03, beta1=0.0, beta2=0.99)),
     ("beta1^2 = beta2: where the step bound grows with t", Hyperparameters(lr=0.01, beta1=0.9, beta2=0.81)),
     ("a large eps", Hyperparameters(lr=0.02, beta1=0.9, beta2=0.98, eps=1e-2)),
@@ -25,39 +31,74 @@ EXACT: tuple[tuple[str, Hyperparameters], ...] = (
     ("powers of two, beta1 = 0", Hyperparameters(lr=2.0**-3, beta1=0.0, beta2=0.75, eps=2.0**-4)),
 )
 
-DECAY = 0.1
-"""A coefficient that moves the parameter by 1e-2 a step at lr = 0.1."""
+DECAYS = (0.0987654321, 0.75, 1e-3)
+"""Coefficients, in turn from one set to the next: the first moves the parameter by 1e-2 a step at lr = 0.1."""
+
+COMBINED: tuple[dict[str, bool], ...] = (
+    {},
+    {"weight_decay": True},
+    {"maximize": True},
+    {"weight_decay": True, "maximize": True},
+)
+"""Features that a regime with the feature "combined" has beside its own, in turn from one set to the next."""
 
 
 def pinned(regime: Regime, capabilities: Capabilities) -> list[Hyperparameters]:
     """The hyperparameters that every run of `regime` covers."""
-    base = EXACT if regime.features.get("exact") else PINNED
-    fitted = [fit(hyper, regime, capabilities) for _, hyper in base]
+    base = regime.features.get("sets") or (EXACT if regime.features.get("exact") else PINNED)
+    fitted = [fit(hyper, regime, capabilities, i) for i, (_, hyper) in enumerate(base)]
     return list(dict.fromkeys(fitted))
 
 
-def drawn(regime: Regime, capabilities: Capabilities) -> st.SearchStrategy[Hyperparameters]:
-    """Hyperparameters beyond the pinned ones."""
-    exact = bool(regime.features.get("exact"))
-    betas = st.sampled_from([0.5, 0.75, 0.875]) if exact else st.sampled_from([0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.999])
-    values: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-        {
-            "lr": st.sampled_from([2.0**-k for k in (1, 4, 8, 10)] if exact else [1.0, 0.1, 3e-3, 1e-3, 1e-5]),
-            "beta1": st.one_of(st.just(0.0), betas),
-            "beta2": betas,
-            "eps": st.sampled_from([0.0, 2.0**-20, 2.0**-7] if exact else [1e-8, 1e-6, 1e-4, 1e-2, 1e-10]),
+def drawn(regime: Regime, capabilities: Capabilities, dtype: str) -> st.SearchStrategy[Hyperparameters]:
+    """Hyperparameters beyond the pinned ones: what Hypothesis draws is a number that they are made from.
+
+    The number that it begins with makes others in each regime and dtype, so that no two runs are spent on one set.
+    """
+    own = zlib.crc32(f"{regime.name} {dtype}".encode())
+    return st.integers(0, 2**32 - 1).map(lambda n: _made(np.random.default_rng([own, n]), regime, capabilities))
+
+
+def _made(generator: np.random.Generator, regime: Regime, capabilities: Capabilities) -> Hyperparameters:
+    """Of any magnitude that is in use, with digits that no rounding or printing keeps; beta1 = 0 now and then.
+
+    beta2 is at least 1/2, from where on a lerp of v from the old value is admissible.
+    """
+
+    def between(low: float, high: float) -> float:
+        return float(10.0 ** generator.uniform(low, high))
+
+    def one_of(values: Sequence[float]) -> float:
+        return float(generator.choice(values))
+
+    values: dict[str, Any]
+    if regime.features.get("exact"):
+        values = {
+            "lr": one_of([2.0**-k for k in (1, 4, 8, 10)]),
+            "beta1": one_of([0.0, 0.5, 0.75, 0.875]),
+            "beta2": one_of([0.5, 0.75, 0.875]),
+            "eps": one_of([0.0, 2.0**-20, 2.0**-7]),
         }
-    )
-    return values.map(lambda v: fit(Hyperparameters(**v), regime, capabilities))
+    else:
+        values = {
+            "lr": between(-5, 1),
+            "beta1": one_of([0.0, *(1 - between(-2.5, -0.3) for _ in range(4))]),
+            "beta2": 1 - between(-4, -0.31),
+            "eps": between(-10, 0),
+        }
+    return fit(Hyperparameters(**values), regime, capabilities, int(generator.integers(len(COMBINED) * len(DECAYS))))
 
 
-def fit(hyper: Hyperparameters, regime: Regime, capabilities: Capabilities) -> Hyperparameters:
+def fit(hyper: Hyperparameters, regime: Regime, capabilities: Capabilities, turn: int = 0) -> Hyperparameters:
     """`hyper` with the features of the regime, and with what the target does not let its user set."""
     wanted: dict[str, Any] = {}
-    if regime.features.get("weight_decay") and capabilities.weight_decay:
-        wanted |= {"weight_decay": DECAY, "lr": max(hyper.lr, 0.1)}
+    features = regime.features
+    if features.get("combined"):
+        features = features | COMBINED[turn % len(COMBINED)]
+    if features.get("weight_decay") and capabilities.weight_decay:
+        wanted |= {"weight_decay": DECAYS[turn % len(DECAYS)], "lr": min(max(hyper.lr, 0.1), 0.5)}
     for flag in ("amsgrad", "maximize"):
-        if regime.features.get(flag):
+        if features.get(flag):
             wanted[flag] = True
     return settable(hyper.with_(**wanted), capabilities)
 

@@ -66,8 +66,9 @@ class Regime:
         steps: how many steps it needs.
         history: makes gradients of float64, shape (steps, elements), out of a `Draw`.
         features: what the run needs beside gradients: "amsgrad", "maximize", "weight_decay" (True, or "where claimed"),
-            "schedule" (lr changes), "parameters" (that do not start at zero), "exact" (powers of two); and "elements",
-            how many histories a case has where that is not the usual number.
+            "schedule" (lr changes), "parameters" (that do not start at zero), "exact" (powers of two), "combined" (with
+            decay, with maximize and with both in turn); "sets", named hyperparameters in the place of the usual
+            ones; and "elements", how many histories a case has where that is not the usual number.
 
     """
 
@@ -184,11 +185,15 @@ def extremal(draw: Draw) -> Array:
     6,
 )
 def extreme_squares(draw: Draw) -> Array:
-    """Half the elements near the root of the smallest normal number, half near the root of the largest."""
+    """Half the elements near the root of the smallest normal number, half near the root of the largest.
+
+    Squares overflow at the last step only: a lerp of an infinite v gives NaN from there on, and is admissible.
+    """
     low, high = np.sqrt(draw.format.smallest_normal), np.sqrt(draw.format.largest)
     small = low * 10.0 ** draw.uniform(-3, 3, draw.elements)
     large = high * 10.0 ** draw.uniform(-3, 0.5, draw.elements)
-    return draw.uniform(0.5, 1.0) * draw.signs() * np.where(np.arange(draw.elements) % 2, small, large)
+    large = np.where(draw.time < draw.steps - 1, np.minimum(large, 0.9 * high), large)
+    return np.asarray(draw.uniform(0.5, 1.0) * draw.signs() * np.where(np.arange(draw.elements) % 2, small, large))
 
 
 @regime("subnormals", "gradients and moments in the subnormal range: flushing to zero shows", 5)
@@ -222,25 +227,36 @@ def constant(draw: Draw) -> Array:
     "few-roundings",
     "powers of two for hyperparameters and gradients: most operations are then exact, the enclosure a few roundings "
     "wide, and the smallest errors show",
-    3,
+    8,
     exact=True,
 )
 def few_roundings(draw: Draw) -> Array:
-    """Powers of two in every second element, ordinary numbers in the others."""
+    """Powers of two in every second element, ordinary numbers in the others.
+
+    Where beta2 is below 1/2 they do not fall, so that a lerp of v from the old value loses nothing either.
+    """
     powers = 2.0 ** draw.generator.integers(-6, 6, size=draw.shape)
-    return np.where(np.arange(draw.elements) % 2, powers, draw.uniform(0.5, 2.0)) * draw.signs(draw.elements)
+    sizes = np.where(np.arange(draw.elements) % 2, powers, draw.uniform(0.5, 2.0))
+    return (np.sort(sizes, axis=0) if draw.hyper.beta2 < 0.5 else sizes) * draw.signs(draw.elements)
+
+
+def _long_memory(beta2: float) -> tuple[tuple[str, Hyperparameters], ...]:
+    """Betas that every format but the narrowest holds, so that only the corrections themselves are inexact."""
+    hyper = Hyperparameters(lr=2.0**-10, beta1=1 - 2.0**-4, beta2=beta2, eps=2.0**-27)
+    return (("fractions of powers of two", hyper),)
 
 
 @regime(
     "beyond-256",
-    "gradients only after 280 steps of zeros: a counter kept in bfloat16 has stopped at 256 by then, and the "
-    "enclosure is still as narrow as at the start",
+    "a first gradient at every step from 1 to 288, each in an element that had zeros until then and whose enclosure is "
+    "as narrow as at the start: a counter that slips anywhere, or stops at 256 as in bfloat16, shows",
     288,
-    elements=8,
+    sets=_long_memory(1 - 2.0**-8),
 )
 def beyond_256(draw: Draw) -> Array:
-    """Zeros for all but the last 8 steps."""
-    return np.where(draw.time >= draw.steps - 8, draw.normal(), 0.0)
+    """Zeros, and from a step on that differs between elements 8 gradients; then zeros again."""
+    first = np.arange(draw.elements) * (draw.steps - 8) // max(draw.elements - 1, 1)
+    return np.where((draw.time >= first) & (draw.time < first + 8), draw.normal(), 0.0)
 
 
 @regime(
@@ -248,6 +264,7 @@ def beyond_256(draw: Draw) -> Array:
     "gradients only after 2,052 steps of zeros: a counter kept in float16 has stopped at 2,048 by then",
     2058,
     elements=8,
+    sets=_long_memory(1 - 2.0**-10),
 )
 def beyond_2048(draw: Draw) -> Array:
     """Zeros for all but the last 6 steps."""
@@ -263,16 +280,18 @@ def beyond_2048(draw: Draw) -> Array:
     parameters=True,
 )
 def weight_decay(draw: Draw) -> Array:
-    """Ordinary gradients, and small ones in every third element."""
-    return draw.normal() * np.where(np.arange(draw.elements) % 3, 1.0, 1e-3)
+    """Ordinary gradients, small ones in every third element, and zeros at every second step of every fifth."""
+    zeros = (np.arange(draw.elements) % 5 == 0) & (draw.time % 2 == 1)
+    return np.asarray(draw.normal() * np.where(np.arange(draw.elements) % 3, 1.0, 1e-3) * ~zeros)
 
 
 @regime(
     "amsgrad",
     "AMSGrad on gradients that fall and rise again: whether the maximum is kept, stored, and of what, shows "
-    "(theorem T13)",
+    "(theorem T13); in turn with decay, with maximize and with both",
     16,
     amsgrad=True,
+    combined=True,
 )
 def amsgrad(draw: Draw) -> Array:
     """A spike, a hundredth of it for most steps, and a second spike."""

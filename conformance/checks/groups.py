@@ -15,8 +15,23 @@ from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
 from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure
 
-SHAPES: tuple[tuple[int, ...], ...] = ((3, 4), (12,), (), (0,), (2, 3, 2), (12,), (1, 1), (0,))
-"""Matrices, vectors, a scalar, empty ones in the middle and at the end, and two of one shape."""
+SHAPES: tuple[tuple[int, ...], ...] = (
+    (3, 3),
+    (12,),
+    (),
+    (0,),
+    (2, 3, 2),
+    (12,),
+    (1, 1),
+    (3, 3),
+    (2, 1, 3, 2),
+    (3, 4),
+    (0,),
+)
+"""From no axis to four, empty ones in the middle and at the end, and twice two of one shape, one of them first.
+
+Their number and the places of the empty ones are such that up to four groups taken in turn all have some elements.
+"""
 
 
 def several(context: Context, hypers: Sequence[Hyperparameters], steps: int = 6) -> Case:
@@ -70,9 +85,9 @@ def groups(context: Context) -> Iterable[Case]:
 
 
 def flagged_groups(context: Context) -> Iterable[Case]:
-    """Groups with AMSGrad, with maximize, with neither and with both."""
+    """Groups with AMSGrad, with maximize, with neither and with both; v falls often enough for it to matter."""
     flags = ((False, False), (True, False), (False, True), (True, True))
-    yield several(context, [Hyperparameters(lr=0.1, amsgrad=a, maximize=m) for a, m in flags])
+    yield several(context, [Hyperparameters(lr=0.1, beta2=0.6, amsgrad=a, maximize=m) for a, m in flags])
 
 
 def decaying_groups(context: Context) -> Iterable[Case]:
@@ -87,7 +102,19 @@ def missing(context: Context) -> Iterable[Case]:
     )
     case = several(context, [hyper], steps=10)
     always = range(10)
-    present: tuple[Sequence[int], ...] = (always, always[::2], always[6:], always, (), always[1::3], always[:4], always)
+    present: tuple[Sequence[int], ...] = (
+        always,
+        always[::2],
+        always[6:],
+        always,
+        (),
+        always[1::3],
+        always[:4],
+        always[3:],
+        always[2:8:2],
+        always,
+        always,
+    )
     yield replace(
         case,
         gradients=tuple(

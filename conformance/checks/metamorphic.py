@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +18,14 @@ from conformance.checks.groups import groups, missing
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
 
-SIZES = (1, 2, 3, 5, 8, 13, 17, 33, 65, 1025)
-"""Around the widths of vector registers and one beyond a block, so that tails and remainders are taken."""
+SIZES = (*range(1, 34), 63, 64, 65, 127, 128, 129, 1023, 1024, 1025)
+"""Up to twice a vector register, and around larger blocks: every tail and remainder is taken."""
+
+SIZED_STEPS = 4
+"""Steps with all these sizes."""
+
+LARGE, LARGE_STEPS = 65_537, 2
+"""One tensor beyond the blocks and grids that kernels are launched in, and so many steps with it."""
 
 
 _ordinary = from_regimes("ordinary", "exact-zeros")
@@ -96,15 +102,19 @@ def arranged(case: Case, context: Context) -> Examination:
 def split_cases(context: Context) -> Iterable[Case]:
     """One bulk of histories split into tensors of many sizes, in an order that is not that of the bulk."""
     for case in pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 2):
-        sizes = [n for n in SIZES if context.capabilities.several] or [SIZES[-1]]
-        order = np.random.default_rng(context.seed).integers(0, case.elements, sum(sizes))
-        parts = np.split(order, np.cumsum(sizes)[:-1])
-        yield replace(
-            case,
-            parameters=tuple(case.parameters[0][part] for part in parts),
-            hyperparameters=case.hyperparameters * len(sizes),
-            gradients=tuple(tuple(_taken(g[0], part) for part in parts) for g in case.gradients),
-        )
+        yield _split(case.up_to(SIZED_STEPS), SIZES if context.capabilities.several else SIZES[-1:], context.seed)
+    yield _split(case.up_to(LARGE_STEPS), (LARGE,), context.seed)
+
+
+def _split(case: Case, sizes: Sequence[int], seed: int) -> Case:
+    order = np.random.default_rng(seed).integers(0, case.elements, sum(sizes))
+    parts = np.split(order, np.cumsum(sizes)[:-1])
+    return replace(
+        case,
+        parameters=tuple(case.parameters[0][part] for part in parts),
+        hyperparameters=case.hyperparameters * len(sizes),
+        gradients=tuple(tuple(_taken(g[0], part) for part in parts) for g in case.gradients),
+    )
 
 
 def _taken(gradient: Array | None, part: Array) -> Array | None:

@@ -122,17 +122,19 @@ def stays_in_its_element(case: Case, context: Context) -> Examination:
         for i, gradient in enumerate(gradients):
             given = np.zeros(0) if gradient is None else gradient.reshape(-1)
             for e in map(int, np.flatnonzero(~np.isfinite(given))):
-                value = seen.parameters[step - 1][i].reshape(-1)[e]
-                if np.isfinite(value):
-                    message = f"a gradient of {given[e]!r} was swallowed: the parameter is {value!r}"
-                    return Examination.rule(broken(message, step, i, e), 1)
+                for after, parameters in enumerate(seen.parameters[step - 1 :], step):
+                    value = parameters[i].reshape(-1)[e]
+                    if np.isfinite(value):
+                        message = f"a gradient of {given[e]!r} was swallowed: the parameter is {value!r}"
+                        return Examination.rule(broken(message, after, i, e), 1)
     return examined
 
 
 def eps_zero_cases(context: Context) -> Iterable[Case]:
     """eps = 0 on gradients that are never zero, and so small that any epsilon in use would show."""
     hyper = settable(Hyperparameters(lr=0.01, eps=0.0), context.capabilities)
-    yield case_of(REGIMES["near-epsilon"], hyper, context.dtype, context.seed, steps=6, device=context.device)
+    for name in ("near-epsilon", "extreme-squares"):
+        yield case_of(REGIMES[name], hyper, context.dtype, context.seed, device=context.device)
 
 
 def tiny_lr_cases(context: Context) -> Iterable[Case]:

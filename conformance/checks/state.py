@@ -14,7 +14,9 @@ def moments(case: Case, context: Context) -> Examination:
 
 def moment_cases(context: Context) -> list[Case]:
     """Histories that tell the moments apart; the last case has several tensors, each with moments of its own."""
-    from_one = from_regimes("ordinary", "mixed-scales", "zeros-then-spike", "constant", "few-roundings")(context)
+    from_one = from_regimes(
+        "ordinary", "mixed-scales", "zeros-then-spike", "constant", "few-roundings", "extreme-squares"
+    )(context)
     return [*from_one, *(tensors(context) if context.capabilities.several else ())]
 
 
