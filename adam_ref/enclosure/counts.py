@@ -19,14 +19,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Count:
-    """Roundings of operations on tensors, of casts of scalars, and of operations between scalars."""
+    """Roundings of operations on tensors, of casts of scalars, and of operations between scalars.
+
+    Of those on tensors, `quotients` are divisions and `roots` are square roots: fast-math has those less exactly.
+    """
 
     tensor: float = 0
     cast: float = 0
     scalar: float = 0
+    quotients: float = 0
+    roots: float = 0
 
     def __add__(self, other: Count) -> Count:
-        return Count(self.tensor + other.tensor, self.cast + other.cast, self.scalar + other.scalar)
+        return Count(
+            self.tensor + other.tensor,
+            self.cast + other.cast,
+            self.scalar + other.scalar,
+            self.quotients + other.quotients,
+            self.roots + other.roots,
+        )
 
 
 NOTHING = Count()
@@ -46,13 +57,13 @@ MODULUS = Count(5)
 DIFFERENCE = Count(1)
 """The inner difference of the lerp form `m + w*(g - m)`."""
 
-ROOT = Count(1)
+ROOT = Count(1, roots=1)
 """A correctly rounded square root."""
 
-CORRECTED_SQUARE = Count(1, 1, 1)
+CORRECTED_SQUARE = Count(1, 1, 1, quotients=1)
 """v_hat = v/c2 (AMSGrad on v_hat, epsilon under the root): the cast of c2 or 1/c2, the quotient or product."""
 
-CORRECTED_ROOT = Count(2, 1.5, 2)
+CORRECTED_ROOT = Count(2, 1.5, 2, quotients=1, roots=1)
 """sqrt(v_hat).
 
 Through the root: sqrt(v) and the quotient by sqrt(c2), 2.  For sqrt(c2): its cast, 1; or the root in the target's
@@ -60,7 +71,7 @@ format of c2 cast, 1 and half of 1; or both it and its reciprocal between scalar
 `CORRECTED_SQUARE` counts half under the root, the root 1: less.
 """
 
-MOMENT_CORRECTION = Count(1, 1, 1)
+MOMENT_CORRECTION = Count(1, 1, 1, quotients=1)
 """m/c1: the cast of c1 or 1/c1, the quotient or product.
 
 Folded, (lr/c1)*m takes less: one quotient between scalars, then a cast and a product for both.
@@ -75,7 +86,7 @@ FOLDED_EPSILON = Count(0, 1, 1)
 EPSILON = Count(0, 1)
 """Epsilon rounded in the format: its cast, or the sum 0 + eps."""
 
-QUOTIENT = Count(2)
+QUOTIENT = Count(2, quotients=1)
 """Numerator over denominator: one rounding as a quotient, two as a product with the rounded reciprocal."""
 
 DECAY_IN_STEP = Count(1)
@@ -86,6 +97,12 @@ DECAY_IN_STEP_TERM = Count(1)
 
 NARROWED = Count(1)
 """Storing a moment in a narrower format than the gradient's (or casting the gradient to it): no term is exact then."""
+
+FAST_QUOTIENT = 3
+"""Roundings more that a quotient takes in fast-math: CUDA's manual states 2 ulps, 4 roundings in the place of 1."""
+
+FAST_ROOT = 1
+"""Roundings more that a root takes in fast-math: CUDA's manual states 2^-23 in float32, 2 in the place of 1."""
 
 UNDERFLOWS_FIRST = 2
 """Results in m' that may be subnormal: the products beta1*m and w1*g (of the lerp form only one)."""

@@ -27,6 +27,8 @@ class Numerics:
     first_moment: Format
     second_moment: Format
     accuracy: AccuracyClass = CLASS_A
+    fast_math: bool = False
+    """Quotients and roots are not correctly rounded (`counts.FAST_QUOTIENT`); such devices flush subnormals as well."""
 
     @classmethod
     def uniform(cls, target: Format, accuracy: AccuracyClass = CLASS_A) -> Numerics:
@@ -67,6 +69,8 @@ class Rounding:
         self.cast = cast_error(1.0, numerics.accuracy, target)
         self.held = numerics.accuracy.roundoff
         self.own = float(counts.OWN * np.finfo(numerics.work).eps / 2)
+        self.per_quotient = counts.FAST_QUOTIENT if numerics.fast_math else 0
+        self.per_root = counts.FAST_ROOT if numerics.fast_math else 0
         self.sum = self.relative(counts.SUM)
         smallest = math.ulp(0.0) if target.underflow <= math.ulp(0.0) else 0.0
         # What a float64 radius may lose by underflow itself; of interest where the target is float64.
@@ -77,7 +81,8 @@ class Rounding:
 
     def first_order(self, count: Count, *errors: float) -> float:
         """The logarithm of the factor that these roundings and relative errors can make."""
-        return self.u * count.tensor + self.cast * count.cast + self.held * count.scalar + sum(errors)
+        tensor = count.tensor + self.per_quotient * count.quotients + self.per_root * count.roots
+        return self.u * tensor + self.cast * count.cast + self.held * count.scalar + sum(errors)
 
     def relative(self, count: Count = NOTHING, *errors: float) -> float:
         """`x` such that after these roundings and relative errors a value lies within a factor `1 + x`, either way.

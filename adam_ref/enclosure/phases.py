@@ -153,11 +153,16 @@ class Step:
         c2 = s.c2.value if corrects else self.numerics.work.type(1)
         square_count, square_error = (counts.CORRECTED_SQUARE, s.c2.error) if corrects else (NOTHING, 0.0)
         root_count, root_error = (counts.CORRECTED_ROOT, s.c2.error / 2) if corrects else (counts.ROOT, 0.0)
+        if corrects:
+            square_error, root_error = square_error + self._lost(s.c2), root_error + self._lost(s.c2) / 2
         root = np.sqrt(s.c2.value)
-        self.eps = None if inside or s.eps.is_zero else self._epsilon(s.eps, root, folded=epsilon == "hat")
-        self.under = [] if s.eps_root.is_zero else [self._epsilon(s.eps_root, s.c2.value, folded=False)]
-        if inside:
-            self.under.append(self._epsilon(s.eps, s.c2.value, folded=epsilon == "inside-raw"))
+        self.eps = None
+        if not inside and not s.eps.is_zero:
+            self.eps = self._epsilon(s.eps, root, error=s.c2.error / 2 if epsilon == "hat" else None)
+        self.under = [] if s.eps_root.is_zero else [self._epsilon(s.eps_root, s.c2.value, error=None)]
+        if inside:  # raw: the error of c2 is that of the whole quotient, unless v was corrected before
+            error = s.c2.error if corrected_before else 0.0
+            self.under.append(self._epsilon(s.eps, s.c2.value, error=error if epsilon == "inside-raw" else None))
         if self.under:
             if epsilon == "inside-raw":
                 square_count, square_error = NOTHING, 0.0
@@ -177,19 +182,23 @@ class Step:
         """The relative error of those roundings; where an epsilon is added to the root, of that sum as well."""
         return self.between.relative(count + (counts.SUM if self.eps else NOTHING), error)
 
-    def _epsilon(self, eps: Scalar, scale: Any, *, folded: bool) -> tuple[Any, float]:
+    def _lost(self, scalar: Scalar) -> float:
+        """What casting a scalar loses by underflow, on top of a rounding."""
+        return max(0.0, scalar.cast - self.between.cast)
+
+    def _epsilon(self, eps: Scalar, scale: Any, *, error: float | None) -> tuple[Any, float]:
         """Epsilon in the scale of the corrected denominator as it is added there, and how far it may be off.
 
-        `scale` is what the correction divides by.  The dialect adds epsilon before it (`folded`) or after; a
-        target may do it the other way with epsilon rescaled (theorem T1).  Where that is subnormal in the target's
-        format, or as it is, it loses what underflow takes.  The sum that it enters is counted here too.
+        `scale` is what the correction divides by.  The dialect adds epsilon before it, so that it is divided too (and
+        `error` is that of the scale), or after (`None`); a target may do it the other way with epsilon rescaled
+        (theorem T1).  Where that is subnormal in the target's format, or as it is, it loses what underflow takes.  The
+        sum that it enters is counted here too.
         """
         r = self.between
         exact = eps.cast == 0 and eps.value >= r.target.smallest_normal and not self.corrects_v
         count = NOTHING if exact else counts.FOLDED_EPSILON if self.corrects_v else counts.EPSILON
-        value = eps.value / scale if folded else eps.value
-        error = eps.error + (self.s.c2.error if folded else 0.0)
-        off = float(value) * r.relative(count + counts.SUM, error)
+        value = eps.value if error is None else eps.value / scale
+        off = float(value) * r.relative(count + counts.SUM, eps.error, error or 0.0)
         if eps.value * scale < r.target.smallest_normal:
             off = min(off + float(r.tiny / scale) * (1 + r.relative(counts.SUM)), float(value) + off)
         return value, off
@@ -223,7 +232,8 @@ class Step:
         if not s.decay.is_zero:
             rest += counts.DECAY_IN_STEP
         largest_denominator = 2 * (r.largest**0.5 + float(s.eps.value))
-        relative = r.excess(scaling + r.first_order(rest, s.lr.error, s.c1.error)) + r.tiny * largest_denominator
+        errors = s.lr.error, s.c1.error, self._lost(s.c1)
+        relative = r.excess(scaling + r.first_order(rest, *errors)) + r.tiny * largest_denominator
         factor = s.lr.value / s.c1.value
         self.factor = (factor, float(factor) * relative)
         self.largest_numerator = self.largest_m / lr if lr > 1 else np.inf

@@ -57,6 +57,8 @@ SETTINGS = [
     Setting("small betas", _h(beta1=0.1, beta2=0.3)),
     Setting("beta1 = 0.45", _h(beta1=0.45, beta2=0.55)),
     Setting("slow", _h(beta1=0.99, beta2=0.9999)),
+    Setting("slower", _h(beta1=0.9999, beta2=0.99999, eps=1e-4)),
+    Setting("slower, hat, small lr", _h(lr=1e-5, beta2=0.99999, eps=1e-2), HAT),
     Setting("lr = 0", _h(lr=0.0)),
     Setting("large lr", _h(lr=3.0)),
     Setting("maximize", _h(maximize=True)),

@@ -108,8 +108,17 @@ def hold_forms(
         ends = enclose(theta, gradients, setting.hyper, numerics, setting.dialect)
         for k, form in enumerate(order[i :: len(settings)]):
             held = holders[(i + k) % len(holders)]
+            fast = np.random.default_rng([i, k]) if numerics.fast_math else None
             run = evaluate(
-                form, theta, gradients, setting.hyper, setting.dialect, numerics, held=held, computing=computing
+                form,
+                theta,
+                gradients,
+                setting.hyper,
+                setting.dialect,
+                numerics,
+                held=held,
+                computing=computing,
+                fast=fast,
             )
             tally.hold(run, ends, form, target, f"{target.name}, {setting.name}, scalars in {held.name}")
     return tally

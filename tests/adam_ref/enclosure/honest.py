@@ -106,8 +106,8 @@ def some_forms(count: int, seed: int = 0) -> list[Form]:
 class Arithmetic:
     """Operations on float64 (or long double) arrays that hold numbers of `target`, rounded to it after each."""
 
-    def __init__(self, target: Format, *, each: bool) -> None:
-        self.target, self.each = target, each
+    def __init__(self, target: Format, *, each: bool, fast: np.random.Generator | None = None) -> None:
+        self.target, self.each, self.fast = target, each, fast
         wide = target.precision > 24
         self.dtype = np.dtype(np.longdouble if wide and not each else np.float64)
         self.fused = np.dtype(np.longdouble if wide else np.float64)
@@ -136,12 +136,18 @@ class Arithmetic:
         return self.result(a - b)
 
     def div(self, a: Any, b: Any) -> Array:
-        x = self.result(np.divide(a, b))
+        x = self.result(self.inexact(np.divide(a, b), 3))
         self.overflowed = self.overflowed | np.isinf(x)
         return x
 
     def root(self, a: Array) -> Array:
-        return self.result(np.sqrt(a))
+        return self.result(self.inexact(np.sqrt(a), 1))
+
+    def inexact(self, x: Array, roundings: int) -> Array:
+        """What a fast-math device may add to the one rounding that comes after."""
+        if self.fast is None:
+            return x
+        return np.asarray(x * (1 + self.fast.uniform(-roundings, roundings, np.shape(x)) * self.target.roundoff))
 
     def fma(self, a: Any, b: Any, c: Any) -> Array:
         """`a*b + c`, rounded once."""
@@ -209,11 +215,13 @@ def evaluate(
     *,
     held: Held = DOUBLE,
     computing: Format | None = None,
+    fast: np.random.Generator | None = None,
     planted: Mapping[str, float] | None = None,
 ) -> Run:
     """Run `form` from moments of zero; arrays of shape (n,), or (n, 2) for complex numbers.
 
-    `computing` is the format that operations are rounded to; the parameter's unless given.  `planted` makes it
+    `computing` is the format that operations are rounded to; the parameter's unless given.  `fast` makes quotients and
+    roots as inexact as fast-math has them.  `planted` makes it
     dishonest: relative errors of the scalars "lr", "w1", "w2", "eps" and "decay".
     """
     target = computing or numerics.parameter
@@ -221,7 +229,7 @@ def evaluate(
     m = v = v_max = np.zeros(theta.shape)
     with np.errstate(all="ignore"):
         for t, g in enumerate(gradients, 1):
-            a = Arithmetic(target, each=form.rounding == "each")
+            a = Arithmetic(target, each=form.rounding == "each", fast=fast)
             theta, m, v, v_max = _Step(a, form, hyper, dialect, numerics, held, t, planted or {}).run(
                 theta, m, v, v_max, g
             )
@@ -259,8 +267,10 @@ class _Step:
         self.weight_decay *= 1 + planted.get("decay", 0.0)
 
     def scalar(self, x: float) -> Any:
-        """A scalar as it meets a tensor."""
-        return self.a.rounded(np.float64(x), self.a.target)[()] if self.form.scalars == "cast" else np.float64(x)
+        """A scalar as it meets a tensor; one that is too large for the format (1/c2 in float16) is not cast to it."""
+        if self.form.scalars == "held" or abs(x) > self.a.target.largest:
+            return np.float64(x)
+        return self.a.rounded(np.asarray(x), self.a.target)[()]
 
     def run(self, theta: Array, m: Array, v: Array, v_max: Array, g: Array) -> tuple[Array, Array, Array, Array]:
         a, numerics = self.a, self.numerics
