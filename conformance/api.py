@@ -17,7 +17,7 @@ from adam_ref.dialect import DialectError, named_dialect
 from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.checks import CHECKS, Check
 from conformance.hosts import InProcess
-from conformance.protocol import TargetError
+from conformance.protocol import TargetError, raised
 from conformance.report import ERROR, FAIL, SKIP, CheckResult, Report
 from conformance.suite import Plan, iterate, not_run, run, run_one
 from conformance.targets import adapt, load_target
@@ -68,7 +68,7 @@ def check_adam(
         device: "cpu" or "cuda".
         profile: "quick", "standard" or "thorough".
         seed: every random choice follows from it; the same seed gives the same verdict.
-        only: ids of checks or chapters; all where it is empty.
+        only: ids of checks, chapters or clauses; all where it is empty.
         expected_failures: reasons by the id of a check, or by `id-dtype`, for failures that are known.
         on_fail: what to do about anything but `conforms` without stale waivers: raise, warn, or nothing (`None`).
 
@@ -245,4 +245,4 @@ def _host(target: Any, plan: Plan) -> InProcess:
     except TargetError:
         raise
     except (Exception, SystemExit) as error:
-        raise TargetError(f"making a target of {plan.address} raised {type(error).__name__}: {error}") from error
+        raise TargetError(f"making a target of {plan.address} {raised(error)}") from error

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from adam_ref import Hyperparameters
+from adam_ref.dialect import AXES
+from adam_ref.formats import COMPONENTS, FORMATS
+from adam_ref.hyperparameters import HyperparameterError
+
+DEVICES = ("cpu", "cuda")
 
 SETTABLE = ("lr", "beta1", "beta2", "eps", "weight_decay", "eps_root", "amsgrad", "maximize")
 """Names of `adam_ref.Hyperparameters`, all of which a target may or may not let its user set."""
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "dtypes": (*FORMATS, *COMPONENTS),
+    "devices": DEVICES,
+    "settable": SETTABLE,
+    "weight_decay": AXES["weight_decay"],
+}
+"""Claims that are names, and which names there are."""
+
+
+class CapabilityError(ValueError):
+    """A claim that makes no sense; the message says what was claimed and what can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +48,9 @@ class Capabilities:
         several: more than one parameter array at a time.
         flush_to_zero: it runs where subnormal numbers are flushed to zero.
 
+    Raises:
+        CapabilityError: a name that is none, a hyperparameter that cannot be pinned so, a flag that is no bool.
+
     """
 
     dtypes: tuple[str, ...] = ("float32", "float64")
@@ -44,12 +67,54 @@ class Capabilities:
     several: bool = True
     flush_to_zero: bool = False
 
+    def __post_init__(self) -> None:
+        for claim, allowed in _NAMES.items():
+            object.__setattr__(self, claim, _names(claim, getattr(self, claim), allowed))
+        object.__setattr__(self, "pinned", _pinned(self.pinned))
+        for flag in {f.name for f in fields(self)} - {*_NAMES, "pinned"}:
+            if not isinstance(value := getattr(self, flag), bool):
+                raise CapabilityError(f"{flag} = {value!r} cannot be claimed: it must be True or False")
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Capabilities:
-        """The inverse of `to_json`."""
-        claims: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return cls(**claims)
+    def of(cls, claims: Any, read: Capabilities | None = None) -> Capabilities:
+        """`claims` as they are, or made of a mapping; what the mapping leaves out is as in `read`, or the default.
+
+        Raises:
+            CapabilityError: neither capabilities nor a mapping of their names to claims.
+
+        """
+        if isinstance(claims, Capabilities):
+            return claims
+        names = [f.name for f in fields(cls)]
+        if not isinstance(claims, Mapping):
+            raise CapabilityError(f"capabilities = {claims!r} are none: write a dict of {', '.join(names)}")
+        unknown = [name for name in claims if name not in names]
+        if unknown:
+            raise CapabilityError(f"there is no capability {unknown[0]!r}: allowed are {', '.join(names)}")
+        return cls(**{**(vars(read) if read else {}), **claims})
+
+
+def _names(claim: str, given: Any, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, list | tuple):
+        raise CapabilityError(f"{claim} = {given!r} cannot be claimed: it must be a list of names")
+    for name in given:
+        if name not in allowed:
+            raise CapabilityError(f"{claim} cannot be {name!r}: allowed are {', '.join(allowed)}")
+    return tuple(given)
+
+
+def _pinned(given: Any) -> dict[str, Any]:
+    """The pinned hyperparameters as Python numbers and flags."""
+    if not isinstance(given, Mapping) or not set(given) <= set(SETTABLE):
+        raise CapabilityError(
+            f"pinned = {given!r} cannot be claimed: it must be a dict whose keys are among {SETTABLE}"
+        )
+    try:
+        values = vars(Hyperparameters(**given))
+    except HyperparameterError as error:
+        raise CapabilityError(str(error)) from error
+    return {name: values[name] for name in given}

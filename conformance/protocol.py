@@ -6,7 +6,7 @@ attributes and the one method of `Target`; the adapters in `conformance.targets`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,9 +16,14 @@ from adam_ref.arrays import Array
 from conformance.capabilities import Capabilities
 from conformance.case import Case, Moments, Trajectory
 
+_LONGEST = 2000
+"""Characters that a target's own words may take in an error message."""
+
 
 class TargetError(Exception):
     """The target could not be run: it raised, answered nonsense, hung or died.  Never a statement about its numbers.
+
+    What a target says may hold anything; control characters and what no encoding can write are escaped.
 
     Attributes:
         fatal: nothing more can be asked of this target in this run (it hung or its process died).
@@ -26,8 +31,22 @@ class TargetError(Exception):
     """
 
     def __init__(self, message: str, *, fatal: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(_printable(message))
         self.fatal = fatal
+
+
+def _printable(text: str) -> str:
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text):,} characters)"
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in short)
+
+
+def raised(error: BaseException) -> str:
+    """`raised`, the kind of exception, and what it says, where it can say it."""
+    try:
+        words = str(error)
+    except Exception:
+        words = ""
+    return f"raised {type(error).__name__}" + (f": {words}" if words else "")
 
 
 @runtime_checkable
@@ -43,10 +62,13 @@ class Session(Protocol):
 class Target(Protocol):
     """An implementation under test.
 
+    `capabilities` may be a mapping as well, of those claims that are not the defaults of `Capabilities`.
+
     Sessions may offer more than `step`, each used only where the capability is claimed: `state() -> list of Moments`
-    (or of mappings with the keys m, v, v_max, step), `save() -> Any` and `load(saved)` ("checkpoint"), `set_lr(lr)`
-    ("lr_schedule"), `held_gradients()` (the gradients as the target holds them after a step, where it converts them)
-    and `shared_memory() -> list of sentences` (where its arrays overlap and must not).
+    (or of mappings with the keys m, v, v_max, step), `save() -> Any` and `load(saved)` ("checkpoint": everything that
+    later steps depend on, a learning rate that was set included), `set_lr(lr)` ("lr_schedule"), `held_gradients()` (the
+    gradients as the target holds them after a step, where it converts them) and `shared_memory() -> list of sentences`
+    (where its arrays overlap and must not).
     """
 
     name: str
@@ -109,15 +131,17 @@ class _Run:
             if before is not None and not _same_bits(before, after):
                 self.changed.append((step, i))
         if self.target.capabilities.state:
-            self.moments.append(self._call("state", self._state))
+            self.moments.append(self._call("state", lambda: self._state(step)))
         if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
             self.shared.extend(self._call("shared_memory", lambda: self.session.shared_memory()))
 
-    def _state(self) -> tuple[Moments, ...]:
+    def _state(self, step: int) -> tuple[Moments, ...]:
         moments = tuple(map(_as_moments, self.session.state()))
         if len(moments) != len(self.case.parameters):
             raise TargetError(f"state gave {len(moments)} entries for {len(self.case.parameters)} parameters")
         for i, (moment, parameter) in enumerate(zip(moments, self.case.parameters, strict=True)):
+            if self.case.gradients[step][i] is not None and parameter.size and (moment.m is None or moment.v is None):
+                raise TargetError(f"state gave no {'v' if moment.v is None else 'm'} of parameter {i}")
             for name in ("m", "v", "v_max"):
                 shape = np.shape(getattr(moment, name) if getattr(moment, name) is not None else parameter)
                 if shape != parameter.shape:
@@ -126,7 +150,11 @@ class _Run:
 
     def _checked(self, returned: Any, step: int) -> tuple[Array, ...]:
         if not isinstance(returned, list | tuple) or len(returned) != len(self.case.parameters):
-            raise TargetError(f"step {step + 1} returned {_describe(returned)}; a list of parameters is expected")
+            count = len(self.case.parameters)
+            raise TargetError(
+                f"step {step + 1} returned {_describe(returned)}; a list of as many parameters as were given, {count}, "
+                "is expected"
+            )
         arrays = tuple(np.array(a) for a in returned)
         for i, (got, want) in enumerate(zip(arrays, self.case.parameters, strict=True)):
             if got.shape != want.shape or got.dtype != want.dtype:
@@ -142,7 +170,7 @@ class _Run:
         except TargetError:
             raise
         except (Exception, SystemExit) as error:
-            raise TargetError(f"{what} raised {type(error).__name__}: {error}") from error
+            raise TargetError(f"{what} {raised(error)}") from error
 
     def trajectory(self) -> Trajectory:
         """What was seen."""
@@ -152,6 +180,8 @@ class _Run:
 def _as_moments(given: Any) -> Moments:
     if isinstance(given, Moments):
         return given
+    if not isinstance(given, Mapping):
+        raise TargetError(f"state gave {type(given).__name__}; Moments or mappings of m, v, v_max, step are expected")
     arrays = {k: None if given.get(k) is None else np.array(given[k]) for k in ("m", "v", "v_max")}
     return Moments(**arrays, step=given.get("step"))
 
@@ -162,4 +192,5 @@ def _same_bits(a: Array, b: Any) -> bool:
 
 
 def _describe(value: Any) -> str:
-    return f"{type(value).__name__} of length {len(value)}" if isinstance(value, list | tuple) else repr(type(value))
+    """The type of `value` in words, and its length where it has one to speak of."""
+    return type(value).__name__ + (f" of length {len(value)}" if isinstance(value, list | tuple) else "")

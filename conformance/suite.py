@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from adam_ref import ADAM, DIALECTS, Dialect
 from adam_ref.formats import COMPONENTS, FORMATS
+from conformance.capabilities import DEVICES
 from conformance.case import Case, Trajectory
 from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
 from conformance.compare import QUANTITIES, Violation, Worst
@@ -20,8 +21,6 @@ from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
 from conformance.shrink import shrink
 from conformance.usage import UsageError, near
-
-DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,11 @@ class Plan:
         device: "cpu" or "cuda".
         profile: name of the profile.
         seed: every random choice follows from it.
-        only: ids of checks or chapters to keep; empty keeps all.
+        only: ids of checks, chapters or clauses to keep; empty keeps all.
         address: how the command line names the target, for the line that reproduces a finding.
 
     Raises:
-        UsageError: a profile, device, dtype, check or chapter that does not exist.
+        UsageError: a profile, device, dtype, check, chapter or clause that does not exist.
 
     """
 
@@ -59,12 +58,12 @@ class Plan:
 
     def checks(self) -> list[Check]:
         """The checks that `only` keeps; raises `UsageError` on a name that is none."""
-        chapters = {c.chapter for c in CHECKS.values()}
-        unknown = [name for name in self.only if name not in CHECKS and name not in chapters]
+        known = dict.fromkeys(name for check in CHECKS.values() for name in _names(check))
+        unknown = [name for name in self.only if name not in known]
         if unknown:
-            hint = near(unknown[0], [*CHECKS, *sorted(chapters)], "adam-conformance list checks")
-            raise UsageError(f"no check or chapter is called {unknown[0]!r}; {hint}")
-        return [c for c in CHECKS.values() if not self.only or c.id in self.only or c.chapter in self.only]
+            hint = near(unknown[0], known, "adam-conformance list checks")
+            raise UsageError(f"no check, chapter or clause is called {unknown[0]!r}; {hint}")
+        return [c for c in CHECKS.values() if not self.only or set(self.only) & set(_names(c))]
 
     def context(self, host: Host, dtype: str, record: Callable[[Sequence[Case], list[Trajectory]], None]) -> Context:
         """What the checks get to know."""
@@ -89,6 +88,11 @@ class Plan:
         if self.seed:
             words += ["--seed", str(self.seed)]
         return shlex.join(words)
+
+
+def _names(check: Check) -> tuple[str, ...]:
+    """What `only` may call it."""
+    return check.id, check.chapter, *check.clauses
 
 
 def _axes(dialect: Dialect) -> list[str]:

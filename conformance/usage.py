@@ -13,6 +13,6 @@ class UsageError(ValueError):
 def near(name: str, allowed: Iterable[str], otherwise: str) -> str:
     """A hint for whoever wrote `name`: what begins so, or reads much like it, or else where to look."""
     spelt = {candidate.casefold(): candidate for candidate in allowed}
-    begins = [candidate for candidate in spelt if candidate.startswith(name.casefold())]
+    begins = sorted((c for c in spelt if name and c.startswith(name.casefold())), key=len)
     alike = begins or difflib.get_close_matches(name.casefold(), spelt, 3)
     return f"did you mean {', '.join(spelt[candidate] for candidate in alike[:3])}?" if alike else f"see {otherwise}"

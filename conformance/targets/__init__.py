@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from adam_ref import Dialect
-from conformance.protocol import Target, TargetError
+from conformance.protocol import Target, TargetError, raised
+from conformance.targets.plain_object import PlainObject
 
 DEFAULT_TARGET = "adam_ref.torch:Adam?optimized_update=False"
 """The shipped torch Adam, in the form of Algorithm 1."""
@@ -46,6 +47,9 @@ def parse_address(address: str) -> tuple[str, str, dict[str, Any]]:
         arguments = parse_qsl(query, strict_parsing=bool(query))
     except ValueError as error:
         raise TargetError(f"{query!r} are no arguments of a target: write ?key=value&key=value") from error
+    keys = [key for key, _ in arguments]
+    if "" in keys or len(set(keys)) < len(keys):
+        raise TargetError(f"{query!r} are no arguments of a target: each needs a name, and a name of its own")
     return module, name, {key: _literal(value) for key, value in arguments}
 
 
@@ -66,7 +70,7 @@ def load_target(address: str, *, dialect: Dialect | None = None, device: str = "
     try:
         found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise TargetError(f"importing {module_name} raised {type(error).__name__}: {error}") from error
+        raise TargetError(f"importing {module_name} {raised(error)}{_extra(error)}") from error
     for part in name.split("."):
         if not hasattr(found, part):
             raise TargetError(f"{module_name} has no {name!r}")
@@ -76,7 +80,7 @@ def load_target(address: str, *, dialect: Dialect | None = None, device: str = "
     except TargetError:
         raise
     except (Exception, SystemExit) as error:
-        raise TargetError(f"making a target of {address} raised {type(error).__name__}: {error}") from error
+        raise TargetError(f"making a target of {address} {raised(error)}") from error
     target.name = address
     return target
 
@@ -92,8 +96,7 @@ def adapt(
     if hasattr(thing, "start") and hasattr(thing, "capabilities"):
         if arguments:
             raise TargetError(f"{thing!r} is an object already; it takes no arguments {arguments}")
-        made: Target = thing
-        return made
+        return PlainObject(thing)
     if callable(thing) and not inspect.isclass(thing):
         from conformance.targets.numpy_function import NumpyFunction
 
@@ -102,6 +105,12 @@ def adapt(
         f"{thing!r} is no target: allowed are subclasses of torch.optim.Optimizer, objects with name, capabilities and "
         "start, and functions (parameters, gradients, state, **hyperparameters) -> (parameters, state)"
     )
+
+
+def _extra(error: BaseException) -> str:
+    """How to install torch, where that is what is missing."""
+    missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
+    return "; it comes with pip install 'adam-conformance[torch]'" if missing else ""
 
 
 def _is_torch_optimizer(cls: type) -> bool:

@@ -3,7 +3,8 @@
 A function is called as `function(parameters, gradients, state, **hyperparameters)` and returns `(parameters, state)`:
 lists of arrays in and out, `state` None at the first step and afterwards whatever it returned.  Which hyperparameters
 it is given is read off its signature: `lr`, `beta1`, `beta2` (or `betas`), `eps`, `weight_decay`, `eps_root`,
-`amsgrad`, `maximize`.
+`amsgrad`, `maximize`; where it takes any (`**hyperparameters`), the first four.  What cannot be read off a signature it
+may declare in an attribute: `step.capabilities = {"dtypes": ["float32", "bfloat16"], "none_gradients": True}`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.capabilities import SETTABLE, Capabilities
+from conformance.protocol import TargetError
 
 
 class NumpyFunction:
@@ -24,18 +26,19 @@ class NumpyFunction:
         self.function = function
         self.name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
         self.arguments = dict(arguments or {})
-        self.accepted = set(inspect.signature(function).parameters)
+        self.accepted = _accepted(inspect.signature(function))
         names = set(SETTABLE) & self.accepted
         if "betas" in self.accepted:
             names |= {"beta1", "beta2"}
         pinned = {k: self.arguments.pop(k) for k in list(self.arguments) if k in SETTABLE}
-        self.capabilities = Capabilities(
+        read = Capabilities(
             dtypes=("float32", "float64"),
             settable=tuple(sorted(names)),
             pinned=pinned,
             weight_decay=("coupled", "decoupled", "absolute") if "weight_decay" in names else (),
             lr_schedule="lr" in names,
         )
+        self.capabilities = Capabilities.of(getattr(function, "capabilities", {}), read)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> _FunctionSession:
         """Nothing is called before the first step."""
@@ -49,6 +52,13 @@ class NumpyFunction:
         return {**named, **self.arguments}
 
 
+def _accepted(signature: inspect.Signature) -> set[str]:
+    """The names that the function takes, read as the module's docstring says."""
+    named = set(signature.parameters)
+    anything = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    return named | {"lr", "beta1", "beta2", "eps"} if anything and "betas" not in named else named
+
+
 class _FunctionSession:
     def __init__(self, target: NumpyFunction, parameters: list[Array], hyper: Hyperparameters) -> None:
         self.target, self.parameters, self.hyper = target, parameters, hyper
@@ -58,8 +68,10 @@ class _FunctionSession:
         """Call the function once."""
         named = self.target.named(self.hyper)
         returned = self.target.function(self.parameters, list(gradients), self.state, **named)
-        self.parameters, self.state = returned
-        return list(self.parameters)
+        if not isinstance(returned, list | tuple) or len(returned) != 2:
+            raise TargetError(f"the function returned {type(returned).__name__}; (parameters, state) is expected")
+        self.parameters, self.state = list(returned[0]), returned[1]
+        return self.parameters
 
     def set_lr(self, lr: float) -> None:
         """From now on the function is called with this `lr`."""

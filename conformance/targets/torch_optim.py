@@ -1,8 +1,10 @@
 """Subclasses of torch.optim.Optimizer as targets: no code needed from their author.
 
-What the constructor's signature offers is claimed.  Hyperparameters go in under torch's names (`lr`, `betas`, `eps`,
-`weight_decay`, `amsgrad`, `maximize`); the state is read under torch's names (`exp_avg`, `exp_avg_sq`,
-`max_exp_avg_sq`, `step`), and claimed where a first step leaves it under these.
+What the constructor's signature offers is claimed; where it takes `**kwargs`, what a parameter group shows and changes
+when it is passed.  Hyperparameters go in under torch's names (`lr`, `betas` or `beta1` and `beta2`, `eps`,
+`weight_decay`, `amsgrad`, `maximize`); those that a group shows and no argument sets are taken as it shows them.  The
+state is read under torch's names (`exp_avg`, `exp_avg_sq`, `max_exp_avg_sq`, `step`), and claimed where a first step
+leaves it under these.  A class may declare otherwise in an attribute: `capabilities = {"groups": False}`.
 """
 
 from __future__ import annotations
@@ -20,10 +22,21 @@ import torch
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
-from conformance.capabilities import Capabilities
+from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Moments
 
 _BITS = {torch.bfloat16: (torch.int16, np.dtype(ml_dtypes.bfloat16))}
+_UNUSUAL: dict[str, Any] = {
+    "lr": 0.25,
+    "betas": (0.5, 0.75),
+    "beta1": 0.5,
+    "beta2": 0.75,
+    "eps": 0.125,
+    "weight_decay": 0.375,
+    "amsgrad": True,
+    "maximize": True,
+}
+"""Values that are no constructor's defaults, by name."""
 _STATE = {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}
 
 
@@ -67,42 +80,66 @@ class TorchOptimizer:
     ) -> None:
         self.cls, self.device, self.decay = cls, device, decay
         self.arguments = dict(arguments or {})
-        self.accepted = set(inspect.signature(cls).parameters)
         self.name = f"{cls.__module__}:{cls.__qualname__}"
-        self.pinned = self._pinned()
-        self.capabilities = self._capabilities(kinds)
+        self.signature = inspect.signature(cls)
+        self.accepted = set(self.signature.parameters)
+        pinned = self._pinned()
+        self.accepted |= self._accepted_unnamed(pinned)
+        self.capabilities = Capabilities.of(getattr(cls, "capabilities", {}), self._read(kinds, pinned))
 
     def _pinned(self) -> dict[str, Any]:
-        pinned = {k: self.arguments.pop(k) for k in list(self.arguments) if k in vars(Hyperparameters())}
+        pinned = {k: self.arguments.pop(k) for k in list(self.arguments) if k in SETTABLE}
         if "betas" in self.arguments:
             pinned["beta1"], pinned["beta2"] = self.arguments.pop("betas")
         return pinned
 
-    def _capabilities(self, kinds: tuple[str, ...]) -> Capabilities:
-        names = {"lr", "eps", "weight_decay", "amsgrad", "maximize", "beta1", "beta2"} & self.accepted
+    def _accepted_unnamed(self, pinned: dict[str, Any]) -> set[str]:
+        """Of what a constructor with `**kwargs` may be given, that which its groups show and which then changes."""
+        if not any(p.kind is p.VAR_KEYWORD for p in self.signature.parameters.values()):
+            return set()
+        hyper = Hyperparameters(**pinned)
+        before = self._group(hyper)
+        return {k for k, v in _UNUSUAL.items() if k in before and self._group(hyper, **{k: v}).get(k) == v}
+
+    def _group(self, hyper: Hyperparameters, **more: Any) -> dict[str, Any]:
+        """The parameter group of a new optimizer; empty where there can be none."""
+        if self.decay is not None and "weight_decay" in more:
+            more["weight_decay"] = self.decay(more["weight_decay"])
+        try:
+            return self._made([torch.nn.Parameter(torch.zeros(1))], hyper, **more).param_groups[0]
+        except Exception:
+            return {}
+
+    def _read(self, kinds: tuple[str, ...], pinned: dict[str, Any]) -> Capabilities:
+        """The claims, read off the constructor, a parameter group and a first step."""
+        names = set(SETTABLE) & self.accepted
         if "betas" in self.accepted:
             names |= {"beta1", "beta2"}
         claims: dict[str, Any] = {
             "dtypes": ("float64", "float32", "bfloat16", "float16", "complex64", "complex128"),
             "devices": ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",),
             "settable": tuple(sorted(names)),
-            "pinned": self.pinned,
+            "pinned": {**self._fixed(names, pinned), **pinned},
             "weight_decay": kinds if "weight_decay" in names else (),
             "groups": True,
             "none_gradients": True,
             "lr_schedule": "lr" in names,
             "checkpoint": True,
         }
-        self.capabilities = Capabilities(**claims)
-        shown = self._shown_state()
-        return Capabilities(
-            **claims, state=shown.m is not None and shown.v is not None, counter=shown.step is not None
-        )
+        shown = self._shown_state(Hyperparameters(**claims["pinned"]))
+        return Capabilities(**claims, state=shown.m is not None and shown.v is not None, counter=shown.step is not None)
 
-    def _shown_state(self) -> Moments:
+    def _fixed(self, names: set[str], pinned: dict[str, Any]) -> dict[str, Any]:
+        """Hyperparameters that no argument sets, where a parameter group shows them."""
+        group = self._group(Hyperparameters(**pinned))
+        if "betas" in group:
+            group = {**group, **dict(zip(("beta1", "beta2"), group["betas"], strict=True))}
+        return {k: group[k] for k in SETTABLE if k not in names and isinstance(group.get(k), bool | int | float)}
+
+    def _shown_state(self, hyper: Hyperparameters) -> Moments:
         """What one step leaves under torch's names; a target that cannot step shows that later, by itself."""
         try:
-            session = self.start([np.zeros(1, np.float32)], [Hyperparameters(**self.pinned)])
+            session = self.start([np.zeros(1, np.float32)], [hyper])
             session.step([np.ones(1, np.float32)])
             (state,) = session.state()
         except Exception:
@@ -117,11 +154,17 @@ class TorchOptimizer:
             groups.setdefault(hyper, []).append(tensor)
         if len(groups) == 1:
             (hyper,) = groups
-            optimizer = self.cls(tensors, **self.arguments, **self._named(hyper))
+            optimizer = self._made(tensors, hyper)
         else:
             listed = [{"params": members, **self._named(hyper)} for hyper, members in groups.items()]
-            optimizer = self.cls(listed, **self.arguments, **self._named(hyperparameters[0]))
+            optimizer = self._made(listed, hyperparameters[0])
         return TorchSession(optimizer, tensors, self.device)
+
+    def _made(self, parameters: Any, hyper: Hyperparameters, **more: Any) -> torch.optim.Optimizer:
+        named = {**self.arguments, **self._named(hyper), **more}
+        kinds = list(self.signature.parameters.items())[1:]
+        places = [named.pop(k) for k, p in kinds if p.kind is p.POSITIONAL_ONLY and k in named]
+        return self.cls(parameters, *places, **named)
 
     def _named(self, hyper: Hyperparameters) -> dict[str, Any]:
         named: dict[str, Any] = {k: v for k, v in vars(hyper).items() if k in self.accepted}
@@ -137,12 +180,15 @@ class TorchSession:
 
     def __init__(self, optimizer: torch.optim.Optimizer, tensors: list[torch.nn.Parameter], device: str) -> None:
         self.optimizer, self.tensors, self.device = optimizer, tensors, device
+        parameters = inspect.signature(optimizer.step).parameters.values()
+        wanted = any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+        self.step_arguments = (lambda: torch.zeros(()),) if wanted else ()
 
     def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """Set `.grad` of each parameter and step."""
+        """Set `.grad` of each parameter and step; a closure that must be given has nothing left to do."""
         for tensor, gradient in zip(self.tensors, gradients, strict=True):
             tensor.grad = None if gradient is None else to_torch(gradient, self.device)
-        self.optimizer.step()
+        self.optimizer.step(*self.step_arguments)
         return [to_numpy(t) for t in self.tensors]
 
     def held_gradients(self) -> list[Array | None]:
