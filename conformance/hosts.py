@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, BinaryIO, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -77,6 +79,8 @@ class Isolated:
 
     def __init__(self, address: str, *, dialect: Dialect | None, device: str, timeout: float) -> None:
         self.timeout = timeout
+        self.asked = 0
+        self.mark = f"ADAM_CONFORMANCE_WORKER={uuid.uuid4().hex}"
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
         their_requests, requests = os.pipe()
         answers, their_answers = os.pipe()
@@ -87,21 +91,23 @@ class Isolated:
             stderr=self.errors,
             pass_fds=(their_requests, their_answers),
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                **dict([self.mark.split("=")]),
+            },
         )
         os.close(their_requests)
         os.close(their_answers)
-        self.requests: BinaryIO = os.fdopen(requests, "wb")
-        self.answers = _Timed(answers)
+        self.requests = _Timed(requests, selectors.EVENT_WRITE)
+        self.answers = _Timed(answers, selectors.EVENT_READ)
         self.name = address
-        hello = {"address": address, "dialect": vars(dialect) if dialect else None, "device": device}
-        with contextlib.suppress(BrokenPipeError):  # a worker that is dead already shows when its answer is awaited
-            wire.send(self.requests, hello)
+        self._send({"address": address, "dialect": vars(dialect) if dialect else None, "device": device})
 
     def wait_until_ready(self) -> Isolated:
         """Wait for the target's claims; its import has been running since the worker was started."""
-        ready = self._await("importing the target")
-        self.capabilities = Capabilities.from_json(ready["capabilities"])
+        ready = self._await("starting the target (its import, or a first step)")
+        self.capabilities = Capabilities.of(ready["capabilities"])
         self.version = ready["version"]
         return self
 
@@ -110,19 +116,21 @@ class Isolated:
         answer = self._ask({"run": [wire.case_message(c) for c in cases]}, "running a case")
         return [wire.trajectory_from_message(t) for t in answer["trajectories"]]
 
-    def _ask(self, message: Any, what: str) -> Any:
+    def _ask(self, message: dict[str, Any], what: str) -> Any:
         if self.process.poll() is not None:
             raise TargetError(self._obituary(what), fatal=True)
-        with contextlib.suppress(BrokenPipeError):
-            wire.send(self.requests, message)
+        self._timely(what, lambda: self._send(message))
         return self._await(what)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self.asked += 1
+        self.requests.deadline = time.monotonic() + self.timeout
+        with contextlib.suppress(BrokenPipeError):  # a worker that is dead already shows when its answer is awaited
+            wire.send(self.requests, {**message, "number": self.asked})  # type: ignore[arg-type]
 
     def _await(self, what: str) -> Any:
         try:
-            answer = self._answer()
-        except TimeoutError:
-            self.close()
-            raise TargetError(f"{what} took more than {self.timeout:g} s: the target hangs", fatal=True) from None
+            answer = self._timely(what, self._answer)
         except (EOFError, OSError, wire.WireError) as error:
             self._await_end()
             if self.process.poll() is None:
@@ -133,9 +141,19 @@ class Isolated:
             raise TargetError(answer["error"])
         return answer
 
+    def _timely(self, what: str, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except TimeoutError:
+            self.close()
+            raise TargetError(f"{what} took more than {self.timeout:g} s: the target hangs", fatal=True) from None
+
     def _answer(self) -> Any:
         self.answers.deadline = time.monotonic() + self.timeout
-        return wire.receive(self.answers)  # type: ignore[arg-type]
+        answer = wire.receive(self.answers)  # type: ignore[arg-type]
+        if not isinstance(answer, dict) or answer.get("number") != self.asked:
+            raise wire.WireError("it is no answer to what was asked last; did the target fork?")
+        return answer
 
     def _await_end(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -153,28 +171,49 @@ class Isolated:
         """End the worker and everything it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+        self._end_strays()
         self._await_end()
-        with contextlib.suppress(OSError):
-            self.requests.close()
+        self.requests.close()
         self.answers.close()
+
+    def _end_strays(self) -> None:
+        """End what has left the worker's group of processes; where there is a /proc, it is known by its environment."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self.mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 class _Timed:
-    """The reading end of a pipe, with a deadline."""
+    """One end of a pipe, with a deadline."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, event: int) -> None:
         self.descriptor = descriptor
         self.deadline = 0.0
         self.open = True
         self.selector = selectors.DefaultSelector()
-        self.selector.register(descriptor, selectors.EVENT_READ)
+        self.selector.register(descriptor, event)
+        os.set_blocking(descriptor, False)
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; raises TimeoutError at the deadline."""
+    def _await_turn(self) -> None:
         left = self.deadline - time.monotonic()
         if left <= 0 or not self.selector.select(left):
             raise TimeoutError
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; raises TimeoutError at the deadline."""
+        self._await_turn()
         return os.read(self.descriptor, min(size, 1 << 20))
+
+    def write(self, data: bytes) -> None:
+        """All of `data`; raises TimeoutError at the deadline, for whoever does not read what it is told."""
+        rest = memoryview(data)
+        while rest:
+            self._await_turn()
+            rest = rest[os.write(self.descriptor, rest) :]
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
     def close(self) -> None:
         """Close the pipe."""

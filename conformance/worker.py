@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO
 from adam_ref import Dialect
 from conformance import wire
 from conformance.hosts import InProcess
-from conformance.protocol import TargetError
+from conformance.protocol import TargetError, raised
 from conformance.targets import load_target
 
 
@@ -32,9 +33,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         except TargetError as error:
             answer = {"error": str(error)}
         except BaseException as error:
-            traceback.print_exc()
-            answer = {"error": f"the target raised {type(error).__name__}: {error}"}
-        wire.send(answers, answer)
+            with contextlib.suppress(Exception):  # its words may be such that they cannot be printed
+                traceback.print_exc()
+            answer = {"error": f"the target {raised(error)}"}
+        wire.send(answers, {**answer, "number": message["number"]})
 
 
 def _host(hello: dict[str, Any]) -> InProcess:

@@ -1,7 +1,7 @@
-"""Tiny named targets that misbehave, each in one way, and the few that behave.
+"""Tiny named targets: a few functions that are Adam or nearly so, and objects that misbehave, each in one way.
 
-They are addressed as `tests.miniatures:Name`, and run where a target of anybody may run: in a worker process.  What
-they do to numbers does not matter; what the harness makes of them does.
+They are addressed as `tests.miniatures:NAME`, and run where a target of anybody may run: in a worker process.  What
+the objects do to numbers does not matter; what the harness makes of them does.
 """
 
 from __future__ import annotations
@@ -9,14 +9,68 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 
 from conformance.capabilities import Capabilities
 
+HERE = "tests.miniatures"
+
 FOREVER = 3600.0
 """Seconds; no test waits that long."""
+
+PID_FILE = "MINIATURE_PID_FILE"
+"""Environment variable: where a target that hangs writes the number of its process."""
+
+
+# Adam, or nearly so.
+
+
+def adam(parameters, gradients, state, lr, beta1, beta2, eps, weight_decay=0.0):
+    """Algorithm 1 with coupled decay, in the dtype of its arrays."""
+    return _step(parameters, gradients, state, (lr, beta1, beta2, eps, weight_decay), _outside)
+
+
+def adam_without_options(parameters, gradients, state, lr, beta1, beta2, eps):
+    """Algorithm 1 and nothing else."""
+    return _step(parameters, gradients, state, (lr, beta1, beta2, eps, 0.0), _outside)
+
+
+def epsilon_hat(parameters, gradients, state, lr, beta1, beta2, eps):
+    """The form at the end of section 2 of the paper."""
+    return _step(parameters, gradients, state, (lr, beta1, beta2, eps, 0.0), _hat)
+
+
+def always_wrong(parameters, gradients, state, lr, beta1, beta2, eps):
+    """Steps twice as far as it should."""
+    return _step(parameters, gradients, state, (2 * lr, beta1, beta2, eps, 0.0), _outside)
+
+
+def talkative(parameters, gradients, state, lr, beta1, beta2, eps):
+    """Right, and prints while at it."""
+    print("talking on standard output")  # noqa: T201
+    return _step(parameters, gradients, state, (lr, beta1, beta2, eps, 0.0), _outside)
+
+
+def _outside(m, v, t, lr, beta1, beta2, eps):
+    return lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+
+
+def _hat(m, v, t, lr, beta1, beta2, eps):
+    return lr * (1 - beta2**t) ** 0.5 / (1 - beta1**t) * m / (np.sqrt(v) + eps)
+
+
+def _step(parameters, gradients, state, hyper, update):
+    lr, beta1, beta2, eps, decay = hyper
+    t, ms, vs = state or (0, [0 * p for p in parameters], [0 * p for p in parameters])
+    gradients = [g + decay * p for g, p in zip(gradients, parameters, strict=True)] if decay else gradients
+    ms = [beta1 * m + (1 - beta1) * g for m, g in zip(ms, gradients, strict=True)]
+    vs = [beta2 * v + (1 - beta2) * (g * g) for v, g in zip(vs, gradients, strict=True)]
+    parameters = [p - update(m, v, t + 1, lr, beta1, beta2, eps) for p, m, v in zip(parameters, ms, vs, strict=True)]
+    return parameters, (t + 1, ms, vs)
 
 
 class Miniature:
@@ -49,6 +103,10 @@ class GradientDescent(Miniature):
     """Behaves; is no Adam."""
 
 
+instance = GradientDescent()
+"""An object, where the others are classes of objects."""
+
+
 # It does not answer.
 
 
@@ -56,6 +114,8 @@ class HangsInStep(Miniature):
     """Never comes back from a step."""
 
     def answer(self, gradients):
+        if PID_FILE in os.environ:
+            Path(os.environ[PID_FILE]).write_text(str(os.getpid()))
         time.sleep(FOREVER)
 
 
@@ -91,11 +151,38 @@ class LeavesAChildBehind(Miniature):
     def answer(self, gradients):
         child = os.fork()
         if child == 0:
+            self.settle()
             time.sleep(FOREVER)
             os._exit(0)
         sys.stdout.write(f"child {child}\n")
         sys.stdout.flush()
         time.sleep(FOREVER)
+
+    def settle(self):
+        """The child stays where it was born."""
+
+
+class LeavesADaemonBehind(LeavesAChildBehind):
+    """The child leaves the session of its parent, as daemons do."""
+
+    def settle(self):
+        os.setsid()
+
+
+class StopsListening(Miniature):
+    """Stops itself when it has answered: nobody reads what it is asked next."""
+
+    def answer(self, gradients):
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGSTOP)).start()
+        return super().answer(gradients)
+
+
+class Forks(Miniature):
+    """Answers twice, as two processes."""
+
+    def answer(self, gradients):
+        os.fork()
+        return super().answer(gradients)
 
 
 # It dies.
@@ -156,6 +243,27 @@ class RaisesAtTheThirdStep(Miniature):
         if self.made == 3:
             raise ZeroDivisionError("the third step is one too many")
         return super().answer(gradients)
+
+
+class RaisesSomethingUnprintable(Miniature):
+    """Says what no terminal can show, at length."""
+
+    def answer(self, gradients):
+        raise ValueError("\ud800 \x1b[31m" + "z" * 100_000)
+
+
+class RaisesSomethingSpeechless(Miniature):
+    """Raises an exception that raises when it is asked what it says."""
+
+    def answer(self, gradients):
+        raise SpeechlessError
+
+
+class SpeechlessError(Exception):
+    """Has nothing to say."""
+
+    def __str__(self):
+        raise ValueError
 
 
 class InterruptsItself(Miniature):

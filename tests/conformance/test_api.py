@@ -8,7 +8,7 @@ import pytest
 from conformance import ConformanceError, ConformanceWarning, check_adam, parametrize_with_checks
 from conformance.api import labels
 from conformance.usage import UsageError
-from tests.conformance import miniatures
+from tests import miniatures
 
 QUICK = {"profile": "quick", "dtypes": ["float32"]}
 NEAR = {**QUICK, "only": ["update.near-epsilon"]}
@@ -60,7 +60,9 @@ class TestCheckAdam:
         with pytest.raises(ConformanceError, match="stale"):
             check_adam(miniatures.adam, expected_failures={"update.near-epsilon-float32": "once"}, **NEAR)
 
-    @pytest.mark.parametrize("target", [miniatures.raises, miniatures.exits, "no_such_module:Adam", object()])
+    @pytest.mark.parametrize(
+        "target", [miniatures.RaisesInStart, miniatures.RaisesSystemExit, "no_such_module:Adam", object()]
+    )
     def test_what_cannot_be_run_is_not_a_pass(self, target):
         with pytest.raises(ConformanceError, match="could not be run"):
             check_adam(target, **NEAR)
@@ -141,7 +143,7 @@ class TestParametrize:
         ("target", "expected", "outcome", "words"),
         [
             (miniatures.epsilon_hat, {}, ConformanceError, "off by"),
-            (miniatures.raises, {}, ConformanceError, "could not be run: .*a kernel is missing"),
+            (miniatures.RaisesInStart, {}, ConformanceError, "could not be run: .*I do not like these"),
             ("no_such_module:Adam", {}, ConformanceError, "could not be run: importing no_such_module"),
             (miniatures.epsilon_hat, {"update.near-epsilon": "we know"}, pytest.xfail.Exception, "we know"),
             (miniatures.adam, {"update.near-epsilon-float32": "once"}, ConformanceError, "stale waiver"),
@@ -166,7 +168,7 @@ class TestParametrize:
     def test_in_pytest_itself(self, tmp_path):
         (tmp_path / "test_it.py").write_text(
             "from conformance import parametrize_with_checks\n"
-            "from tests.conformance import miniatures\n"
+            "from tests import miniatures\n"
             "@parametrize_with_checks([miniatures.adam, miniatures.epsilon_hat], profile='quick', dtypes=['float32'],\n"
             "    only=['update.near-epsilon', 'state.moments'], expected_failures={'update.near-epsilon': 'we know'})\n"
             "def test_it(target, check):\n"

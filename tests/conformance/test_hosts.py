@@ -81,15 +81,16 @@ def test_a_module_that_hangs_at_import_is_given_up(tmp_path, monkeypatch):
     (tmp_path / "hangs_at_import.py").write_text("import time\ntime.sleep(3600)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     host = Isolated("hangs_at_import:Adam", dialect=None, device="cpu", timeout=3.0)
-    with pytest.raises(TargetError, match="importing the target took more than") as caught:
+    with pytest.raises(TargetError, match=r"starting the target .* took more than") as caught:
         host.wait_until_ready()
     assert caught.value.fatal
     assert host.process.poll() is not None
 
 
-def test_what_a_target_started_ends_with_it(isolated):
+@pytest.mark.parametrize("name", ["LeavesAChildBehind", "LeavesADaemonBehind"])
+def test_what_a_target_started_ends_with_it(isolated, name):
     """A process left behind holds the terminal, or the machine."""
-    host = isolated("LeavesAChildBehind")
+    host = isolated(name)
     host.timeout = 2.0
     with pytest.raises(TargetError):
         host.run([a_case()])
@@ -100,6 +101,31 @@ def test_what_a_target_started_ends_with_it(isolated):
             return
         time.sleep(0.05)
     pytest.fail(f"process {child} outlived the worker")
+
+
+def test_a_worker_that_no_longer_reads_is_given_up(isolated):
+    """A request larger than a pipe holds would otherwise be waited for without end."""
+    host = isolated("StopsListening")
+    host.run([a_case()])
+    time.sleep(0.5)
+    host.timeout = SOON
+    large = np.zeros(1 << 20, np.float32)
+    with pytest.raises(TargetError, match="the target hangs"):
+        host.run([Case("float32", (large,), (Hyperparameters(),), ((large,),))])
+    assert host.process.poll() is not None
+
+
+def test_an_answer_from_a_second_process_is_not_taken_for_the_next(isolated):
+    """Two processes that answer in turn would be compared with the wrong cases."""
+    host = isolated("Forks")
+
+    def ask_again():
+        for _ in range(3):
+            host.run([a_case(steps=1)])
+
+    with pytest.raises(TargetError) as caught:
+        ask_again()
+    assert caught.value.fatal
 
 
 def alive(pid):
@@ -152,6 +178,20 @@ def test_an_exception_is_passed_on_with_its_step(name, what):
     assert not caught.value.fatal
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("RaisesSomethingUnprintable", r"step 1 raised ValueError: \\ud800 \\x1b\[31mzzz.*characters\)$"),
+        ("RaisesSomethingSpeechless", "step 1 raised SpeechlessError$"),
+    ],
+)
+def test_what_a_target_says_is_made_printable(name, words):
+    """A report that cannot be written, or that repaints the terminal, helps nobody."""
+    with pytest.raises(TargetError, match=words) as caught:
+        in_process(name).run([a_case()])
+    assert len(str(caught.value)) < 3000
+
+
 @pytest.mark.parametrize("name", ["RaisesSystemExit", "InterruptsItself", "RaisesAtTheThirdStep"])
 def test_a_worker_survives_what_its_target_raises(isolated, name):
     """sys.exit and KeyboardInterrupt in a target are exceptions of the target; the next case still gets its answer."""
@@ -189,7 +229,7 @@ def test_a_target_that_cannot_be_had_says_why(address, what):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("ReturnsNothing", "step 1 returned <class 'NoneType'>; a list of parameters is expected"),
+        ("ReturnsNothing", "step 1 returned NoneType; a list of as many parameters as were given, 2, is expected"),
         ("ReturnsTooFew", "step 1 returned list of length 1"),
         ("ReturnsAnotherShape", r"parameter 0 with shape \(5,\)"),
         ("ReturnsAnotherDtype", "dtype float64; it was given with shape .* and dtype float32"),
