@@ -140,8 +140,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
 
 
 def case_from_json(data: dict[str, Any]) -> Case:
-    """The inverse of `case_to_json`."""
-    return Case(
+    """The inverse of `case_to_json`; raises ValueError where the parts do not belong together."""
+    case = Case(
         dtype=data["dtype"],
         parameters=tuple(array_from_json(p) for p in data["parameters"]),
         hyperparameters=tuple(_hyper_from_json(h) for h in data["hyperparameters"]),
@@ -151,6 +151,19 @@ def case_from_json(data: dict[str, Any]) -> Case:
         regime=data["regime"],
         device=data["device"],
     )
+    _require_coherent(case)
+    return case
+
+
+def _require_coherent(case: Case) -> None:
+    """Raise ValueError unless each parameter has its hyperparameters, and gradients that are like it."""
+    for what, row in (("hyperparameters", case.hyperparameters), *(("gradients", g) for g in case.gradients)):
+        if len(row) != len(case.parameters):
+            raise ValueError(f"{len(row)} {what} for {len(case.parameters)} parameters")
+    for i, parameter in enumerate(case.parameters):
+        for array in (parameter, *(g[i] for g in case.gradients)):
+            if array is not None and (array.shape != parameter.shape or str(array.dtype) != case.dtype):
+                raise ValueError(f"parameter {i} of {case.dtype} has an array of {array.dtype} of shape {array.shape}")
 
 
 def _hyper_to_json(hyper: Hyperparameters) -> dict[str, Any]:

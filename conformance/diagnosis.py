@@ -128,9 +128,8 @@ def _explain(
     dialect: Dialect, accuracy: str, failing: Sequence[tuple[str, Seen]], cases: int, declared: Dialect
 ) -> Diagnosis:
     changed = ", ".join(f"{axis} is {value!r}" for axis, value in dialect.differences(declared).items())
-    evidence = (
-        f"all {cases} trajectories lie inside this dialect's enclosure (class {accuracy}); where it differs: {changed}"
-    )
+    seen = "the one trajectory seen lies" if cases == 1 else f"all {cases} trajectories seen lie"
+    evidence = f"{seen} inside this dialect's enclosure (class {accuracy}); where it differs: {changed}"
     if "epsilon" in dialect.differences(declared):
         evidence += f"; so do {FAMILIES[dialect.epsilon]}"
         if {dialect.epsilon, declared.epsilon} == {"hat", "outside"}:

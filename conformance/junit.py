@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from conformance.rendering import as_text, finding
+from conformance.rendering import as_text, finding, nothing_ran
 from conformance.report import ERROR, FAIL, NOTHING_RAN, SKIP, WAIVED, CheckResult, Report
 
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -23,7 +23,7 @@ def to_xml(report: Report) -> str:
     if report.fatal and not report.checks:
         _add(suite, report, "target.starts", "error", report.fatal)
     if report.verdict == NOTHING_RAN:
-        _add(suite, report, "suite.something-ran", "error", "nothing ran: no check applies to what the target claims")
+        _add(suite, report, "suite.something-ran", "error", nothing_ran(report))
     for name in report.stale_waivers:
         _add(suite, report, f"waiver.{name}", "failure", f"{name} passes: take its waiver out")
     cases = list(suite)

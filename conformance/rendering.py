@@ -284,20 +284,34 @@ def verdict(report: Report) -> Text:
     counts, dialect = report.counts(), name_of(report.dialect)
     judged = counts[PASS] + counts[FAIL] + counts[WAIVED] + counts[ERROR]
     if report.verdict == COULD_NOT_RUN:
-        reason = report.fatal or next(c.reason for c in report.checks if c.status == ERROR)
-        return Text(f"{report.target} could not be run: {reason}", "bold red")
+        return Text(f"{report.target} could not be run{_trouble(report)}", "bold red")
     if report.verdict == DOES_NOT_CONFORM:
         words = f"does not conform to {dialect}: {counts[FAIL]} of {_many(judged, 'check')} failed"
         return Text(f"{report.target} {words}{_aside(counts)}.", "bold red")
     if report.verdict != CONFORMS:
-        return Text(
-            f"Nothing ran: none of {_many(len(report.checks), 'check')} applies to {report.target}.", "bold red"
-        )
+        return Text(nothing_ran(report), "bold red")
     done = ((counts[PASS], "check"), (counts["cases"], "case"), (counts["elements"], "element"))
     words = f"conforms to {dialect}: {', '.join(_many(*each) for each in done)}"
     if report.stale_waivers:
         return Text(f"{report.target} {words}{_aside(counts)}; but a waiver is stale.", "bold red")
     return Text(f"{report.target} {words}{_aside(counts)}.", "bold green")
+
+
+def _trouble(report: Report) -> str:
+    """Where and why the target could not be run: throughout, or in some checks."""
+    stuck = [c for c in report.checks if c.status == ERROR]
+    if report.fatal or len(stuck) == sum(c.status != SKIP for c in report.checks):
+        return f": {report.fatal or stuck[0].reason}"
+    where = f"{stuck[0].id} in {stuck[0].dtype}" + (f" and {len(stuck) - 1} more" if stuck[1:] else "")
+    return f" in {where}: {stuck[0].reason}"
+
+
+def nothing_ran(report: Report) -> str:
+    """That nothing ran, or nothing in some of the dtypes asked for, and what to do."""
+    where = "" if set(report.untouched) == {c.dtype for c in report.checks} else f" in {', '.join(report.untouched)}"
+    none = [c for c in report.checks if c.dtype in report.untouched]
+    words = f"Nothing ran{where}: none of {_many(len(none), 'check')} applies to {report.target}"
+    return f"{words}; --dtype names the dtypes to try." if where else f"{words}."
 
 
 def _aside(counts: dict[str, int]) -> str:
@@ -308,7 +322,8 @@ def _aside(counts: dict[str, int]) -> str:
 def replayed(recorded: Recorded, result: CheckResult) -> RenderableType:
     """What became of a recorded finding."""
     if result.status == FAIL and result.finding is not None:
-        same = result.finding.violation == recorded.finding.violation
+        now, then = result.finding.to_json(), recorded.finding.to_json()
+        same = now == then  # as written, where NaN is NaN
         words = "it is still there, to the last bit" if same else "it is still there, with other numbers"
         return Group(finding(result.finding), "", Text(f"{recorded.target}: {words}.", "bold red"))
     if result.status == PASS:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -177,14 +178,12 @@ class Report:
     @property
     def verdict(self) -> str:
         """What the run settles."""
-        statuses = {c.status for c in self.checks}
-        if self.fatal:
-            return COULD_NOT_RUN
-        if FAIL in statuses:
-            return DOES_NOT_CONFORM
-        if ERROR in statuses:
-            return COULD_NOT_RUN
-        return CONFORMS if statuses & {PASS, WAIVED} else NOTHING_RAN
+        return _verdict(self.fatal, [(c.dtype, c.status) for c in self.checks])
+
+    @property
+    def untouched(self) -> tuple[str, ...]:
+        """The dtypes in which nothing was judged; a run that was asked for them and did nothing there is not green."""
+        return _untouched([(c.dtype, c.status) for c in self.checks])
 
     @property
     def exit_code(self) -> int:
@@ -234,12 +233,7 @@ class Report:
 
     def counts(self) -> dict[str, int]:
         """How many checks ended how, and how much they looked at."""
-        by_status = {s: sum(c.status == s for c in self.checks) for s in (PASS, FAIL, SKIP, WAIVED, ERROR)}
-        return {
-            **by_status,
-            "cases": sum(c.cases for c in self.checks),
-            "elements": sum(c.elements for c in self.checks),
-        }
+        return _counts((c.status, c.cases, c.elements) for c in self.checks)
 
     def waiving(self, waivers: Mapping[str, str]) -> Report:
         """The same report with failures that `waivers` expects set aside, and stale waivers named.
@@ -253,6 +247,33 @@ class Report:
         return replace(self, checks=checks, stale_waivers=tuple(w for w in waivers if w in judged - used))
 
 
+def _verdict(fatal: str, statuses: Sequence[tuple[str, str]]) -> str:
+    """The verdict that follows from each check's dtype and status."""
+    found = {status for _, status in statuses}
+    if fatal:
+        return COULD_NOT_RUN
+    if FAIL in found:
+        return DOES_NOT_CONFORM
+    if ERROR in found:
+        return COULD_NOT_RUN
+    return NOTHING_RAN if _untouched(statuses) or not statuses else CONFORMS
+
+
+def _untouched(statuses: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    judged = {dtype for dtype, status in statuses if status != SKIP}
+    return tuple(dict.fromkeys(dtype for dtype, _ in statuses if dtype not in judged))
+
+
+def _counts(results: Iterable[tuple[str, int, int]]) -> dict[str, int]:
+    """From each check's status, cases and elements."""
+    counts = dict.fromkeys((PASS, FAIL, SKIP, WAIVED, ERROR, "cases", "elements"), 0)
+    for status, cases, elements in results:
+        counts[status] += 1
+        counts["cases"] += cases
+        counts["elements"] += elements
+    return counts
+
+
 def _waived(result: CheckResult, waivers: Mapping[str, str]) -> CheckResult:
     reason = next((waivers[name] for name in result.names if name in waivers), None)
     return result if reason is None else replace(result, status=WAIVED, reason=reason)
@@ -261,18 +282,38 @@ def _waived(result: CheckResult, waivers: Mapping[str, str]) -> CheckResult:
 def to_text(report: Report) -> str:
     """The report as a JSON document, held against its schema; raises `ReportError` where it does not follow it."""
     data = report.to_json()
-    require_schema(data, "the report")
+    require_report(data, "the report")
     return json.dumps(data, indent=1, allow_nan=False) + "\n"
 
 
-def require_schema(data: Any, what: str) -> None:
-    """Raise `ReportError` unless `data` follows specs/report.schema.json."""
+def require_report(data: Any, what: str) -> None:
+    """Raise `ReportError` unless `data` follows specs/report.schema.json and does not contradict itself."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
     error = best_match(Draft202012Validator(report_schema()).iter_errors(data))
     if error is not None:
         raise ReportError(f"{what} does not follow specs/report.schema.json at {error.json_path}: {error.message:.300}")
+    for contradiction in _contradictions(data):
+        raise ReportError(f"{what} contradicts itself: {contradiction}")
+
+
+def _contradictions(data: dict[str, Any]) -> Iterator[str]:
+    """What no schema can say: sums, the verdict, and that a check is there once and its finding is its own."""
+    checks = data["checks"]
+    verdict = _verdict(data["fatal"], [(c["dtype"], c["status"]) for c in checks])
+    if data["verdict"] != verdict:
+        yield f"the verdict is {data['verdict']}, and {verdict} follows from its checks"
+    counts = _counts((c["status"], c["cases"], c["elements"]) for c in checks)
+    if data["counts"] != counts:
+        yield f"the counts are {data['counts']}, and its checks add up to {counts}"
+    for (name, dtype), number in Counter((c["id"], c["dtype"]) for c in checks).items():
+        if number > 1:
+            yield f"{name} in {dtype} is there {number} times"
+    for check in checks:
+        found = check["finding"]
+        if found is not None and (found["check"], found["case"]["dtype"]) != (check["id"], check["dtype"]):
+            yield f"{check['id']} in {check['dtype']} has a finding of {found['check']} in {found['case']['dtype']}"
 
 
 @dataclass(frozen=True)
@@ -294,11 +335,15 @@ def read_finding(path: str | Path, number: int) -> Recorded:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ReportError(f"{path} is no report: {error}") from error
-    require_schema(data, str(path))
+    require_report(data, str(path))
     found = [c for c in data["checks"] if c["finding"] is not None]
     if not 1 <= number <= len(found):
         raise ReportError(f"{path} holds {len(found)} findings, and none of number {number}")
     result, axes = found[number - 1], {k: v for k, v in data["dialect"].items() if k != "name"}
+    try:
+        finding = Finding.from_json(result["finding"])
+    except (ValueError, OverflowError) as error:
+        raise ReportError(f"finding {number} of {path} has a case that cannot be run: {error}") from error
     return Recorded(
         data["target"]["name"],
         Dialect(**axes),
@@ -306,7 +351,7 @@ def read_finding(path: str | Path, number: int) -> Recorded:
         data["seed"],
         result["dtype"],
         result["device"],
-        Finding.from_json(result["finding"]),
+        finding,
     )
 
 

@@ -43,7 +43,10 @@ def test_the_verdict_is_the_last_thing_said():
     [
         (report(passing(), failing()), "mine:Adam does not conform to adam: 1 of 2 checks failed."),
         (report(fatal="importing mine raised ImportError"), "could not be run: importing mine raised ImportError"),
-        (report(passing(), broken()), "could not be run: step 1 raised RuntimeError: no kernel"),
+        (
+            report(passing(), broken()),
+            "could not be run in purity.gradients in float32: step 1 raised RuntimeError: no kernel",
+        ),
         (report(skipped()), "Nothing ran: none of 1 check applies to mine:Adam."),
         (report(passing()).waiving({"update.ordinary": "x"}), "but a waiver is stale"),
         (report(passing(), failing()).waiving({"update.near-epsilon": "x"}), "conforms to adam: 1 check"),

@@ -11,13 +11,12 @@ import pytest
 from adam_ref import ADAM, Dialect, Hyperparameters
 from adam_ref.dialect import AXES
 from adam_ref.formats import COMPONENTS, FORMATS
-from conformance.capabilities import Capabilities
+from conformance.capabilities import DEVICES, Capabilities
 from conformance.case import case_from_json
 from conformance.checks import CHECKS, PROFILES
 from conformance.compare import Worst
-from conformance.report import ReportError, read_finding, to_text
+from conformance.report import ReportError, read_finding, require_report, to_text
 from conformance.specs import report_schema
-from conformance.suite import DEVICES
 from tests.conformance.samples import (
     CASE,
     EPSILON_HAT,
@@ -43,6 +42,8 @@ from tests.conformance.samples import (
         (report(passing(), fatal="it died"), "could-not-run", 3),
         (report(fatal="no module"), "could-not-run", 3),
         (report(skipped()), "nothing-ran", 5),
+        (report(passing(), skipped(dtype="float16")), "nothing-ran", 5),
+        (report(failing(), skipped(dtype="float16")), "does-not-conform", 1),
         (report(), "nothing-ran", 5),
     ],
 )
@@ -169,6 +170,43 @@ class TestSchema:
         data = report(passing()).to_json()
         data["checks"][0].update(change)
         assert not jsonschema.Draft202012Validator(report_schema()).is_valid(data)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda r: r.update(verdict="could-not-run"), "the verdict is could-not-run, and does-not-conform follows"),
+            (lambda r: r["checks"].pop(0), "the counts are"),
+            (lambda r: r["counts"].update(elements=1), "the counts are"),
+            (lambda r: r["checks"][1].update(dtype="float64"), "update.near-epsilon in float64 has a finding of"),
+            (lambda r: r["checks"][1]["finding"].update(check="update.ordinary"), "has a finding of update.ordinary"),
+            (lambda r: r["checks"][1].update(id="update.ordinary"), "update.ordinary in float32 is there 2 times"),
+        ],
+    )
+    def test_a_report_that_contradicts_itself_is_refused(self, change, words):
+        """One that was edited by hand, or cut short, must not be read as a verdict."""
+        data = report(passing(), failing()).to_json()
+        require_report(data, "it")
+        change(data)
+        with pytest.raises(ReportError, match=f"it contradicts itself: .*{words}"):
+            require_report(data, "it")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda case: case["parameters"][0].update(shape=[7]),
+            lambda case: case["gradients"][0].append(None),
+            lambda case: case["hyperparameters"].append(case["hyperparameters"][0]),
+            lambda case: case["gradients"][0][0].update(dtype="float64"),
+            lambda case: case["hyperparameters"][0].update(beta1="0x1.8000000000000p+0"),
+            lambda case: case["lrs"].__setitem__(1, "0x1.0p+99999"),
+        ],
+    )
+    def test_a_finding_whose_case_cannot_be_run_is_refused(self, change, tmp_path):
+        data = report(failing()).to_json()
+        change(data["checks"][0]["finding"]["case"])
+        (tmp_path / "r.json").write_text(json.dumps(data))
+        with pytest.raises(ReportError, match=r"finding 1 of .* has a case that cannot be run"):
+            read_finding(tmp_path / "r.json", 1)
 
     def test_a_report_that_does_not_follow_it_is_not_written(self):
         with pytest.raises(ReportError, match=r"seed"):
