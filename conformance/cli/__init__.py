@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -83,4 +84,7 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """The console script.  Being told to end is an orderly end, in which the worker is ended too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows fewer characters is no reason to end
     sys.exit(run(sys.argv[1:]))

@@ -9,6 +9,7 @@ import click
 
 from conformance.cli import options
 from conformance.cli.opening import Opening, opening
+from conformance.usage import UsageError
 
 if TYPE_CHECKING:
     from conformance.report import Report
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @options.dtype_option
 @options.device_option
 @click.option("--profile", default="standard", show_default=True, metavar="NAME", help="quick, standard or thorough.")
-@click.option("--only", multiple=True, metavar="ID", help="This check or chapter alone; repeatable.")
+@click.option("--only", multiple=True, metavar="ID", help="This check, chapter or clause alone; repeatable.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every choice follows from it.")
 @click.option(
     "--waivers",
@@ -64,6 +65,8 @@ def check(
     where none is named.
     """
     dialect = options.dialect_of(dialect_name, axes)
+    if output is not None and output == junit:
+        raise UsageError(f"--output and --junit both name {str(output)!r}: the second would overwrite the first")
     with opening(target, dialect, device, timeout, in_process=in_process) as begun:
         from conformance.suite import Plan
 
@@ -103,11 +106,11 @@ def _write(report: Report, output: Path | None, junit: Path | None) -> None:
     if output is not None:
         from conformance.report import to_text
 
-        output.write_text(to_text(report), encoding="utf-8")
+        options.write(output, to_text(report))
     if junit is not None:
         from conformance.junit import to_xml
 
-        junit.write_text(to_xml(report), encoding="utf-8")
+        options.write(junit, to_xml(report))
 
 
 def _show(report: Report, form: str, output: Path | None, *, colour: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,14 +59,17 @@ def _target_address(_: click.Context, __: click.Parameter, address: str | None) 
     from conformance.protocol import TargetError
     from conformance.targets import DEFAULT_TARGET, parse_address
 
+    named = DEFAULT_TARGET if address is None else address
     try:
-        parse_address(address or DEFAULT_TARGET)
+        parse_address(named)
     except TargetError as error:
         raise click.BadParameter(str(error)) from error
-    return address or DEFAULT_TARGET
+    return named
 
 
 def _new_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and not path.name:
+        raise click.BadParameter("'' names no file")
     if path is not None and not path.parent.is_dir():
         raise click.BadParameter(f"{str(path)!r} cannot be written: there is no directory {str(path.parent)!r}")
     return path
@@ -82,6 +86,20 @@ def output_option(flag: str, words: str) -> Callable[[_Command], _Command]:
     return click.option(flag, type=kind, callback=_new_file, metavar="FILE", help=words)
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file that was asked for; raises `UsageError` where it cannot be written after all."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+
+
+def _seconds(_: click.Context, __: click.Parameter, seconds: float) -> float:
+    if not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is not a number of seconds")
+    return seconds
+
+
 def common_options(command: _Command) -> _Command:
     """How the target is run, and how the outcome is shown."""
     options = [
@@ -89,6 +107,7 @@ def common_options(command: _Command) -> _Command:
             "--timeout",
             type=click.FloatRange(min=0, min_open=True),
             default=60.0,
+            callback=_seconds,
             show_default=True,
             metavar="SECONDS",
             help="What hangs longer than this, the target's import included, could not be run.",

@@ -32,6 +32,6 @@ def replay(which: str, timeout: float, in_process: bool, no_color: bool) -> int:
 
 def _parsed(which: str) -> tuple[str, int]:
     path, _, number = which.rpartition("#")
-    if not path or not number.isdigit():
+    if not path or not number.isdecimal():
         raise UsageError(f"{which!r} names no finding: write REPORT#N, for example report.json#1 for its first finding")
     return path, int(number)

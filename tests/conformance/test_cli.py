@@ -19,8 +19,8 @@ from adam_ref.dialect import AXES
 from conformance.cli import COMMANDS, run
 from conformance.cli.check import check
 from conformance.cli.options import dialect_of
-from conformance.report import require_schema
-from tests.conformance.miniatures import HERE, PID_FILE
+from conformance.report import require_report
+from tests.miniatures import HERE, PID_FILE
 
 FAST = ["--profile", "quick", "--dtype", "float32", "--only", "update.near-epsilon", "--in-process"]
 
@@ -33,7 +33,7 @@ def reported(tmp_path):
         output, junit = tmp_path / "report.json", tmp_path / "report.xml"
         status = run(["check", target, "--output", str(output), "--junit", str(junit), *options])
         report = json.loads(output.read_text())
-        require_schema(report, "the report")
+        require_report(report, "the report")
         return status, report, ET.parse(junit).getroot().find("testsuite")
 
     return checked
@@ -103,6 +103,11 @@ class TestStatus:
             (["--only", "update.near"], "did you mean update.near-epsilon"),
             (["--seed", "-1"], "-1"),
             (["--timeout", "0"], "0"),
+            (["--timeout", "nan"], "nan is not a number of seconds"),
+            (["--output", ""], "names no file"),
+            (["--output", "x", "--junit", "x"], "the second would overwrite the first"),
+            (["--only", "UPD-99"], "no check, chapter or clause is called 'UPD-99'"),
+            (["--only", ""], "see adam-conformance list checks"),
             (["--format", "yaml"], "'pretty', 'json'"),
             (["--output", "/no/such/dir/r.json"], "no directory '/no/such/dir'"),
             (["--junit", "/no/such/dir/r.xml"], "no directory '/no/such/dir'"),
@@ -117,12 +122,12 @@ class TestStatus:
         assert words in said.err
         assert said.out == ""
 
-    @pytest.mark.parametrize("address", ["torch.optim.Adam", "torch.optim:", ":Adam", "a:b?c"])
+    @pytest.mark.parametrize("address", ["", "torch.optim.Adam", "torch.optim:", ":Adam", "a:b?c", "a:b?c=1&c=2"])
     def test_2_for_what_is_no_address(self, address, capsys):
         assert run(["check", address]) == 2
         assert address.partition("?")[2] in capsys.readouterr().err
 
-    @pytest.mark.parametrize("name", ["raises", "exits"])
+    @pytest.mark.parametrize("name", ["RaisesInStart", "RaisesSystemExit"])
     def test_3_could_not_be_run(self, name, reported):
         status, report, suite = reported(f"{HERE}:{name}", *FAST)
         assert (status, report["verdict"], suite.get("errors")) == (3, "could-not-run", "1")
@@ -145,6 +150,23 @@ class TestStatus:
         status, report, suite = reported(f"{HERE}:adam", "--profile", "quick", "--dtype", "bfloat16", "--in-process")
         assert (status, report["verdict"], suite.get("errors")) == (5, "nothing-ran", "1")
 
+    def test_5_nothing_ran_in_one_of_the_dtypes_that_were_asked_for(self, reported, capsys):
+        """Green in float32 says nothing of bfloat16."""
+        dtypes = ["--dtype", "bfloat16", "--dtype", "float32"]
+        status, report, suite = reported(f"{HERE}:adam", *FAST, *dtypes)
+        assert (status, report["verdict"], suite.get("errors")) == (5, "nothing-ran", "1")
+        assert report["counts"]["pass"] == 1
+        assert "Nothing ran in bfloat16" in capsys.readouterr().out
+
+    def test_2_for_a_disk_that_is_full(self, capsys):
+        assert run(["check", f"{HERE}:adam", "--output", "/dev/full", *FAST]) == 2
+        assert "'/dev/full' cannot be written: No space left" in capsys.readouterr().err
+
+    def test_a_clause_keeps_its_checks(self, reported):
+        few = ["--profile", "quick", "--dtype", "float32", "--in-process", "--only"]
+        _, report, _ = reported(f"{HERE}:adam", *few, "UPD-4", "--only", "PUR-1")
+        assert [c["id"] for c in report["checks"]] == ["update.near-epsilon", "purity.gradients"]
+
     def test_70_a_defect_of_ours_is_no_verdict(self, monkeypatch, capsys):
         """Python's own status for an exception is 1, which means `does not conform` here."""
         monkeypatch.setattr("conformance.suite.run", lambda *_: 1 / 0)
@@ -161,7 +183,7 @@ class TestOutput:
         options = ["--profile", "quick", "--dtype", "float32", "--only", "update.constant", "--format", "json", *where]
         assert run(["check", f"{HERE}:talkative", *options]) == 0
         report = json.loads(capsys.readouterr().out)
-        require_schema(report, "the report")
+        require_report(report, "the report")
         assert report["verdict"] == "conforms"
 
     def test_the_file_holds_what_is_on_the_screen(self, tmp_path, capsys):
@@ -230,7 +252,7 @@ class TestWorker:
     def test_a_hang_ends(self, reported, tmp_path, monkeypatch, capsys):
         monkeypatch.setenv(PID_FILE, str(tmp_path / "pid"))
         began = time.monotonic()
-        status, report, _ = reported(f"{HERE}:hangs", "--profile", "quick", "--timeout", "3")
+        status, report, _ = reported(f"{HERE}:HangsInStep", "--profile", "quick", "--timeout", "3")
         assert time.monotonic() - began < 30
         assert (status, report["verdict"]) == (3, "could-not-run")
         assert "took more than 3 s: the target hangs" in report["fatal"]
@@ -239,7 +261,7 @@ class TestWorker:
 
     def test_a_death_is_no_success(self, reported):
         """The target ends its process with status 0 in the middle of a step."""
-        status, report, _ = reported(f"{HERE}:dies", "--profile", "quick")
+        status, report, _ = reported(f"{HERE}:ExitsInStep", "--profile", "quick")
         assert (status, report["verdict"]) == (3, "could-not-run")
         assert "exited with status 0" in report["fatal"]
 
@@ -257,7 +279,7 @@ class TestWorker:
     def test_being_stopped_stops_the_worker(self, number, status, tmp_path):
         """A worker that hangs would otherwise stay for ever."""
         file = tmp_path / "pid"
-        command = [sys.executable, "-m", "conformance", "check", f"{HERE}:hangs", "--profile", "quick"]
+        command = [sys.executable, "-m", "conformance", "check", f"{HERE}:HangsInStep", "--profile", "quick"]
         with subprocess.Popen(command, env={**os.environ, PID_FILE: str(file)}, stderr=subprocess.DEVNULL) as ours:
             _wait_for(lambda: file.exists() and file.read_text())
             ours.send_signal(number)
@@ -294,6 +316,15 @@ class TestReplay:
         assert run(["replay", f"{report}#1", "--in-process"]) == 1
         assert "it is still there, to the last bit" in " ".join(capsys.readouterr().out.split())
 
+    def test_a_rule_that_is_broken_is_the_same_one_again(self, tmp_path, capsys):
+        """Such findings hold NaN where no number is meant, and NaN is not equal to itself."""
+        report = tmp_path / "r.json"
+        options = ["--profile", "quick", "--dtype", "float32", "--only", "purity.gradients", "--in-process"]
+        assert run(["check", f"{HERE}:ChangesGradients", "--output", str(report), *options]) == 1
+        capsys.readouterr()
+        assert run(["replay", f"{report}#1", "--in-process"]) == 1
+        assert "to the last bit" in " ".join(capsys.readouterr().out.split())
+
     def test_in_a_worker_too(self, report):
         assert run(["replay", f"{report}#1"]) == 1
 
@@ -303,13 +334,14 @@ class TestReplay:
         assert "finds nothing wrong" in " ".join(capsys.readouterr().out.split())
 
     def test_a_target_that_cannot_be_run_is_neither(self, report):
-        report.write_text(report.read_text().replace(f"{HERE}:epsilon_hat", f"{HERE}:raises"))
+        report.write_text(report.read_text().replace(f"{HERE}:epsilon_hat", f"{HERE}:RaisesInStart"))
         assert run(["replay", f"{report}#1", "--in-process"]) == 3
-        report.write_text(report.read_text().replace(f"{HERE}:raises", "no_such_module:Adam"))
+        report.write_text(report.read_text().replace(f"{HERE}:RaisesInStart", "no_such_module:Adam"))
         assert run(["replay", f"{report}#1"]) == 3
 
     @pytest.mark.parametrize(
-        ("suffix", "words"), [("", "REPORT#N"), ("#x", "REPORT#N"), ("#2", "holds 1 findings"), ("x#1", "is no report")]
+        ("suffix", "words"),
+        [("", "REPORT#N"), ("#x", "REPORT#N"), ("#²", "REPORT#N"), ("#2", "holds 1 findings"), ("x#1", "is no report")],
     )
     def test_what_names_no_finding_is_usage(self, suffix, words, tmp_path, capsys):
         file = tmp_path / "r.json"
@@ -342,8 +374,8 @@ class TestIdentify:
         assert "is no dialect" in capsys.readouterr().out
 
     def test_3_could_not_be_run(self):
-        assert run(["identify", f"{HERE}:raises", "--in-process"]) == 3
-        assert run(["identify", f"{HERE}:dies"]) == 3
+        assert run(["identify", f"{HERE}:RaisesInStart", "--in-process"]) == 3
+        assert run(["identify", f"{HERE}:ExitsInStep"]) == 3
 
     def test_5_nothing_ran(self):
         assert run(["identify", f"{HERE}:adam", "--dtype", "float16", "--in-process"]) == 5
