@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from adam_ref import Hyperparameters
+from adam_ref import Format, Hyperparameters
 from adam_ref.arrays import Array
 from adam_ref.formats import COMPONENTS, named_format
 from conformance.capabilities import Capabilities
 from conformance.case import Case, dtype_named
 from conformance.cases import hyperparameters
 from conformance.cases.regimes import Draw, Regime
+
+FACTORS = (None, 0.0, 1.5, 0.123, None, None, 0.5, None)
+"""What a schedule multiplies the first learning rate by: down to zero, beyond the first one, and kept for a while."""
 
 
 def case_of(
@@ -32,10 +35,11 @@ def case_of(
     gradients = regime.gradients(Draw(generator, steps or regime.steps, elements * parts, hyper, fmt))
     start = np.zeros(elements * parts)
     if regime.features.get("parameters"):
-        start = fmt.round(generator.uniform(0.5, 2.0, start.shape) * generator.choice([-1.0, 1.0], size=start.shape))
+        start = fmt.round(_starts(generator, start.shape, fmt))
     rates: tuple[float | None, ...] = ()
     if regime.features.get("schedule"):
-        rates = tuple(None if i % 3 else hyper.lr * 2.0 ** float(-(i % 5)) for i in range(len(gradients)))
+        factors = (FACTORS[i % len(FACTORS)] for i in range(len(gradients)))
+        rates = tuple(None if factor is None else hyper.lr * factor for factor in factors)
     return Case(
         dtype=dtype,
         parameters=(as_dtype(start, dtype),),
@@ -45,6 +49,13 @@ def case_of(
         regime=regime.name,
         device=device,
     )
+
+
+def _starts(generator: np.random.Generator, shape: tuple[int, ...], fmt: Format) -> Array:
+    """Between 1/2 and 2 with either sign; every fourth of any magnitude whose square the format carries with ease."""
+    high = min(3.0, 0.5 * np.log10(fmt.largest) - 1.3)
+    scale = np.where(np.arange(*shape) % 4 == 3, 10.0 ** generator.uniform(-4, high, shape), 1.0)
+    return np.asarray(generator.uniform(0.5, 2.0, shape) * generator.choice([-1.0, 1.0], size=shape) * scale)
 
 
 def as_dtype(values: Array, dtype: str) -> Array:

@@ -120,7 +120,7 @@ def near_epsilon(draw: Draw) -> Array:
     carried = (draw.format.smallest_normal / (1 - draw.hyper.beta2)) ** 0.5
     lowest = carried * 10.0 ** draw.uniform(0, 2, draw.elements)
     scale = np.maximum(eps * 10.0 ** draw.uniform(-2, 2, draw.elements), lowest)
-    return draw.signs() * draw.uniform(0.25, 1.0) * scale
+    return np.asarray(draw.signs() * draw.uniform(0.25, 1.0) * scale)
 
 
 @regime(
@@ -206,9 +206,10 @@ def subnormals(draw: Draw) -> Array:
 
 @regime("exact-zeros", "gradients that are exactly zero here and there: skipped elements and 0/0 show", 12)
 def exact_zeros(draw: Draw) -> Array:
-    """Ordinary gradients, two thirds of them replaced by zero; element 0 never has any."""
+    """Ordinary gradients, two thirds of them replaced by zero; element 0 never has any, and at one step none has."""
     drawn = draw.normal() * (draw.uniform(0, 1) < 1 / 3)
     drawn[:, 0] = 0.0
+    drawn[draw.steps // 2] = 0.0
     return drawn
 
 
@@ -280,8 +281,8 @@ def beyond_2048(draw: Draw) -> Array:
     parameters=True,
 )
 def weight_decay(draw: Draw) -> Array:
-    """Ordinary gradients, small ones in every third element, and zeros at every second step of every fifth."""
-    zeros = (np.arange(draw.elements) % 5 == 0) & (draw.time % 2 == 1)
+    """Ordinary gradients, small ones in every third element; zeros at times in every fifth, and at one step in all."""
+    zeros = (np.arange(draw.elements) % 5 == 0) & (draw.time % 2 == 1) | (draw.time == draw.steps // 2)
     return np.asarray(draw.normal() * np.where(np.arange(draw.elements) % 3, 1.0, 1e-3) * ~zeros)
 
 

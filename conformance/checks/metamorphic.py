@@ -27,6 +27,9 @@ SIZED_STEPS = 4
 LARGE, LARGE_STEPS = 65_537, 2
 """One tensor beyond the blocks and grids that kernels are launched in, and so many steps with it."""
 
+MANY = (3,) * 130
+"""More tensors than one launch of a kernel over a list of them takes, as many steps as with the large one."""
+
 
 _ordinary = from_regimes("ordinary", "exact-zeros")
 
@@ -104,6 +107,8 @@ def split_cases(context: Context) -> Iterable[Case]:
     for case in pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 2):
         yield _split(case.up_to(SIZED_STEPS), SIZES if context.capabilities.several else SIZES[-1:], context.seed)
     yield _split(case.up_to(LARGE_STEPS), (LARGE,), context.seed)
+    if context.capabilities.several:
+        yield _split(case.up_to(LARGE_STEPS), MANY, context.seed)
 
 
 def _split(case: Case, sizes: Sequence[int], seed: int) -> Case:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from conformance.case import Case
 from conformance.checks.base import Check, Context, Examination, broken, first_difference, from_regimes
+from conformance.checks.groups import missing, tensors
+
+
+def everything(context: Context) -> Iterable[Case]:
+    """One tensor with every kind of update; several tensors, and some without gradients, where that is claimed."""
+    claims = context.capabilities
+    yield from from_regimes("ordinary", "maximize", "weight-decay", "amsgrad", at_most=2)(context)
+    if claims.several:
+        yield from tensors(context)
+    if claims.several and claims.none_gradients:
+        yield from missing(context)
 
 
 def gradients_untouched(case: Case, context: Context) -> Examination:
@@ -59,7 +71,7 @@ CHECKS = [
         title="gradients are left as they are",
         clauses=("PUR-1",),
         examine=gradients_untouched,
-        cases=from_regimes("ordinary", "maximize", "weight-decay", at_most=2),
+        cases=everything,
     ),
     Check(
         id="purity.memory",
@@ -73,13 +85,13 @@ CHECKS = [
         title="optimizers share nothing with one another",
         clauses=("PUR-3",),
         examine=sessions_apart,
-        cases=from_regimes("ordinary", at_most=2),
+        cases=from_regimes("ordinary", "amsgrad", at_most=2),
     ),
     Check(
         id="purity.repeatable",
         title="the same inputs give the same bits",
         clauses=("PUR-4",),
         examine=repeatable,
-        cases=from_regimes("ordinary", at_most=2),
+        cases=from_regimes("ordinary", "amsgrad", at_most=2),
     ),
 ]

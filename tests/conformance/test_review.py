@@ -123,6 +123,44 @@ def tiny_v_lifted(p, g, s, t, h):
     return after
 
 
+def spoils_the_gradient_with_amsgrad(p, g, s, t, h):
+    after = step(p, g, s, t, h)
+    if h.amsgrad:
+        g *= 2
+    return after
+
+
+def spoils_gradients_of_no_axis(p, g, s, t, h):
+    after = step(p, g, s, t, h)
+    if g.ndim == 0:
+        g[...] = 0
+    return after
+
+
+def decay_of_clamped_parameters(p, g, s, t, h):
+    decay = h.weight_decay * np.clip(p, -100, 100)
+    return step(p, g - decay if h.maximize else g + decay, s, t, h.with_(weight_decay=0.0))
+
+
+def waits_while_lr_is_zero(p, g, s, t, h):
+    s += [0] * (4 - len(s))
+    s[3] += h.lr != 0
+    return step(p, g, s, s[3], h) if h.lr else p
+
+
+def lr_never_above_the_first(p, g, s, t, h):
+    s += [h.lr] * (4 - len(s))
+    return step(p, g, s, t, h.with_(lr=min(h.lr, s[3])))
+
+
+def moments_wait_where_nothing_comes(p, g, s, t, h):
+    return step(p, g, s if g.any() or t == 1 else list(s), t, h)
+
+
+def no_decay_where_nothing_comes(p, g, s, t, h):
+    return step(p, g, s, t, h if g.any() else h.with_(weight_decay=0.0))
+
+
 @pytest.mark.parametrize(
     ("one", "check"),
     [
@@ -140,10 +178,26 @@ def tiny_v_lifted(p, g, s, t, h):
         (square_matrices_transposed, "groups.tensors"),
         (nan_reset_a_step_later, "special.not-a-number"),
         (tiny_v_lifted, "special.eps-zero"),
+        (spoils_the_gradient_with_amsgrad, "purity.gradients"),
+        (spoils_gradients_of_no_axis, "purity.gradients"),
+        (decay_of_clamped_parameters, "update.weight-decay"),
+        (waits_while_lr_is_zero, "update.schedule"),
+        (lr_never_above_the_first, "update.schedule"),
+        (moments_wait_where_nothing_comes, "update.exact-zeros"),
+        (no_decay_where_nothing_comes, "update.weight-decay"),
     ],
 )
 def test_caught(one, check):
     report = check_adam(target(one), only=[check], dtypes=["float32"], profile="quick", on_fail=None)
+    assert report.verdict == "does-not-conform"
+
+
+def test_a_hundred_tensors_are_not_all():
+    def function(params, grads, state, *, lr, beta1, beta2, eps):
+        after, state = adam(params, grads, state, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
+        return [*after[:100], *params[100:]], state
+
+    report = check_adam(NumpyFunction(function), only=["metamorphic.arrangement"], profile="quick", on_fail=None)
     assert report.verdict == "does-not-conform"
 
 
