@@ -21,10 +21,12 @@ from adam_ref.theorems.soundness.symbols import (
     SIZES,
     C,
     D,
+    H,
     Q,
     R,
     S,
     T,
+    error,
     held,
     kappa,
     slow_quotient,
@@ -48,6 +50,8 @@ class Evaluation:
     exact: sp.Expr
     roundings: sp.Expr
     allowed: tuple[str, ...]
+    on_top: sp.Expr = sp.S.Zero
+    """What the enclosure adds for the error of c2 as it is held."""
 
     @property
     def exponents(self) -> dict[sp.Symbol, sp.Rational]:
@@ -58,6 +62,11 @@ class Evaluation:
     def logarithm(self) -> sp.Expr:
         """The logarithm of the roundings, linear in their positions."""
         return sp.Add(*(p * SIZES[PLACES[f][0]] * PLACES[f][1] for f, p in self.exponents.items()))
+
+    @property
+    def largest(self) -> sp.Expr:
+        """What the logarithm is at most."""
+        return size(self.taken) + error * sum(abs(p) for f, p in self.exponents.items() if PLACES[f][0] == "H")
 
     @property
     def taken(self) -> Count:
@@ -95,7 +104,7 @@ T1, T2, T3, T4, T5, T6, T7 = T
 C1, C2, C3, C4 = C
 S1, S2, S3 = S
 Q1, Q2, Q3 = Q
-(R1,) = R
+(R1,), (H1,) = R, H
 
 
 def _one(name: str, words: str, computed: sp.Expr, exact: sp.Expr, roundings: sp.Expr) -> Evaluation:
@@ -198,20 +207,20 @@ class Whole:
     @property
     def parts(self) -> tuple[Evaluation, ...]:
         """The three products, each against what it may take."""
-        names: tuple[tuple[str, sp.Expr, tuple[str, ...]], ...] = (
-            ("step", self.step, ("FOLDED_ROOT", "MOMENT_CORRECTION", "QUOTIENT")),
-            ("root", self.root, ("CORRECTED_ROOT", "SUM")),
-            ("epsilon", self.epsilon, ("FOLDED_EPSILON", "SUM")),
+        step = Evaluation(
+            f"{self.words}: step", self.step, sp.S.One, self.step, ("FOLDED_ROOT", "MOMENT_CORRECTION", "QUOTIENT")
         )
-        return tuple(Evaluation(f"{self.words}: {n}", r, sp.S.One, r, allowed) for n, r, allowed in names)
+        half, terms = error / 2, (("root", self.root, "CORRECTED_ROOT"), ("epsilon", self.epsilon, "FOLDED_EPSILON"))
+        return (step, *(Evaluation(f"{self.words}: {n}", f, sp.S.One, f, (name, "SUM"), half) for n, f, name in terms))
 
 
+root_h = sp.sqrt(H1)
 WHOLE: tuple[Whole, ...] = (
     Whole(
         "as printed, lr last",
-        (lr * C4) * (m / (c1 * C1) * Q1 / ((sp.sqrt(v / (c2 * C2) * Q2) * R1 + eps * C3) * T4) * Q3) * T6,
+        (lr * C4) * (m / (c1 * C1) * Q1 / ((sp.sqrt(v / (c2 * H1 * C2) * Q2) * R1 + eps * C3) * T4) * Q3) * T6,
         C4 * Q1 * Q3 * T6 / C1,
-        sp.sqrt(Q2) * R1 * T4 / sp.sqrt(C2),
+        sp.sqrt(Q2) * R1 * T4 / (sp.sqrt(C2) * root_h),
         C3 * T4,
     ),
     Whole(
@@ -219,43 +228,45 @@ WHOLE: tuple[Whole, ...] = (
         (lr * C4)
         * (m * (1 / c1 * S1 * C1) * T1)
         * T2
-        * (1 / ((root_v * R1 * (1 / (root * S2) * S3 * C2) * T7 + eps * C3) * T4) * Q1)
+        * (1 / ((root_v * R1 * (1 / (root * root_h * S2) * S3 * C2) * T7 + eps * C3) * T4) * Q1)
         * T6,
         C4 * S1 * C1 * T1 * T2 * Q1 * T6,
-        R1 * S3 * C2 * T7 * T4 / S2,
+        R1 * S3 * C2 * T7 * T4 / (S2 * root_h),
         C3 * T4,
     ),
     Whole(
         "lr/c1 between scalars, sqrt(v)/sqrt(c2)",
-        (lr / c1 * S2 * C3) * (m / ((root_v * R1 / (root * S1 * C1) * Q1 + eps * C2) * T3) * Q2) * T5,
+        (lr / c1 * S2 * C3) * (m / ((root_v * R1 / (root * root_h * S1 * C1) * Q1 + eps * C2) * T3) * Q2) * T5,
         S2 * C3 * Q2 * T5,
-        R1 * Q1 * T3 / (S1 * C1),
+        R1 * Q1 * T3 / (S1 * C1 * root_h),
         C2 * T3,
     ),
     Whole(
         "the step size divides both terms of the denominator (T6)",
-        m / ((root_v * R1 / (root * S1 * (lr / c1 * S2) * S3 * C1) * Q1 + eps / (lr / c1 * S2) * C2) * T3) * Q2,
+        m
+        / ((root_v * R1 / (root * root_h * S1 * (lr / c1 * S2) * S3 * C1) * Q1 + eps / (lr / c1 * S2) * C2) * T3)
+        * Q2,
         S2 * Q2,
-        R1 * Q1 * T3 / (S1 * S3 * C1),
+        R1 * Q1 * T3 / (S1 * S3 * C1 * root_h),
         C2 * T3,
     ),
     Whole(
         "sqrt(c2) folded into lr, epsilon rescaled by the same root (T1)",
-        (lr * (root * S1) * S2 * C1)
+        (lr * (root * root_h * S1) * S2 * C1)
         * (m / (c1 * C3) * Q1)
         * T2
-        / ((root_v * R1 + eps * (root * S1) * S3 * C2) * T4)
+        / ((root_v * R1 + eps * (root * root_h * S1) * S3 * C2) * T4)
         * Q2,
         S2 * C1 * Q1 * T2 * Q2 / C3,
-        R1 * T4 / S1,
+        R1 * T4 / (S1 * root_h),
         S3 * C2 * T4,
     ),
     Whole(
         "lr*sqrt(c2)/c1 folded, epsilon added as given: eps/sqrt(c2) in this scale",
-        (lr * (root * S1) / c1 * S2 * S3 * C1) * m * T1 / ((root_v * R1 + eps * root * C2) * T3) * Q1,
+        (lr * (root * root_h * S1) / c1 * S2 * S3 * C1) * m * T1 / ((root_v * R1 + eps * root * C2) * T3) * Q1,
         S1 * S2 * S3 * C1 * T1 * Q1,
-        R1 * T3,
-        C2 * T3,
+        R1 * T3 / root_h,
+        C2 * T3 / root_h,
     ),
 )
 """Whole steps, in the scale of the corrected denominator."""
@@ -264,7 +275,7 @@ WHOLE: tuple[Whole, ...] = (
 @lru_cache(maxsize=1024)
 def rounded(e: Evaluation, allowed: sp.Expr) -> Step:
     """`computed` is `exact` times the exponential of a sum of roundings, and that sum lies within `allowed`."""
-    log, most = e.logarithm, size(e.taken)
+    log, most = e.logarithm, e.largest
     statement = sp.And(
         equals(e.computed, e.exact * e.roundings), at_most(log, allowed), at_most(-log, allowed), evaluate=False
     )
@@ -285,7 +296,7 @@ def rounded(e: Evaluation, allowed: sp.Expr) -> Step:
 def counted(evaluations: tuple[Evaluation, ...], table: Mapping[str, Count]) -> Iterator[Step]:
     """Each of `evaluations` rounds no more often than `table` allows."""
     for evaluation in evaluations:
-        yield rounded(evaluation, size(together(evaluation.allowed, table)))
+        yield rounded(evaluation, size(together(evaluation.allowed, table)) + evaluation.on_top)
 
 
 def attained(table: Mapping[str, Count]) -> Iterator[Step]:

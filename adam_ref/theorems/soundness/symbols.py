@@ -16,22 +16,26 @@ kappa, held, eta, own = sp.symbols("kappa u_s eta h", real=True)
 slow_quotient, slow_root = sp.symbols("f_q f_r", real=True)
 """Roundings more that a quotient and a root take on tensors: none where IEEE is followed, some in fast-math."""
 
+error = sp.Symbol("e_2", real=True)
+"""The error of c2 as it is held (`Scalar.error`)."""
+
 SIZES: dict[str, sp.Expr] = {
     "T": u,
     "Q": u * (1 + slow_quotient),
     "R": u * (1 + slow_root),
     "C": kappa,
     "S": held,
+    "H": error,
 }
-"""Kinds of roundings: on tensors, of quotients and of roots among them; casts of scalars; between scalars."""
+"""Kinds of roundings: on tensors, of quotients and roots among them; casts of scalars; between scalars; that of c2."""
 
-_NUMBER = {"T": 7, "Q": 3, "R": 1, "C": 4, "S": 3}
-T, Q, R, C, S = ([sp.Symbol(f"{kind}{n + 1}", real=True) for n in range(_NUMBER[kind])] for kind in SIZES)
+_NUMBER = {"T": 7, "Q": 3, "R": 1, "C": 4, "S": 3, "H": 1}
+T, Q, R, C, S, H = ([sp.Symbol(f"{kind}{n + 1}", real=True) for n in range(_NUMBER[kind])] for kind in SIZES)
 """The roundings as factors."""
 
 PLACES: dict[sp.Symbol, tuple[str, sp.Symbol]] = {
     factor: (kind, sp.Symbol(f"x_{kind}{n + 1}", real=True))
-    for kind, factors in zip(SIZES, (T, Q, R, C, S), strict=True)
+    for kind, factors in zip(SIZES, (T, Q, R, C, S, H), strict=True)
     for n, factor in enumerate(factors)
 }
 """Of each factor its kind, and where between -1 and 1 that rounding is."""
@@ -82,7 +86,7 @@ ROUNDOFFS = Hypothesis(
     (
         u >= 0,
         u <= sp.Rational(1, 256),
-        *not_negative(kappa, held, slow_quotient, slow_root),
+        *not_negative(kappa, held, slow_quotient, slow_root, error),
         own >= 0,
         own <= sp.Rational(1, 256),
     ),

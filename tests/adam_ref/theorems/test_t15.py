@@ -28,7 +28,7 @@ from adam_ref.theorems.model import Variant  # noqa: E402
 from adam_ref.theorems.soundness import boxes, evaluations, recursion  # noqa: E402
 from adam_ref.theorems.soundness.evaluations import COUNTS, OPERATIONS, WHOLE  # noqa: E402
 from adam_ref.theorems.soundness.recursion import LOSSES  # noqa: E402
-from adam_ref.theorems.soundness.symbols import FACTORS, HYPOTHESES, PLACES  # noqa: E402
+from adam_ref.theorems.soundness.symbols import FACTORS, HYPOTHESES, PLACES, error  # noqa: E402
 
 NUMERICS = [
     Numerics.uniform(format_, accuracy)
@@ -126,11 +126,12 @@ class TestEvaluations:
                 fast = source.choice([0, 1])
                 slow = {"Q": 1 + fast * counts.FAST_QUOTIENT, "R": 1 + fast * counts.FAST_ROOT}
                 sizes = {"T": u, "C": u if held < u else mpmath.mpf(0), "S": held}
-                sizes |= {kind: times * u for kind, times in slow.items()}
+                sizes |= {kind: times * u for kind, times in slow.items()} | {"H": u / 3}
                 values = [mpmath.mpf(source.uniform(0.1, 10)) for _ in symbols]
                 factors = dict.fromkeys(FACTORS, mpmath.mpf(1)) | at_random(evaluation, source, sizes)
                 tensor = allowed.tensor + (slow["Q"] - 1) * allowed.quotients + (slow["R"] - 1) * allowed.roots
                 first_order = u * tensor + sizes["C"] * allowed.cast + held * allowed.scalar
+                first_order += float(evaluation.on_top / error) * sizes["H"]
                 off = computed(*values, *factors.values()) / exact(*values) - 1
                 assert abs(off) <= mpmath.expm1(first_order)
 
@@ -146,7 +147,7 @@ class TestEvaluations:
                 step = Step(7, hyper, numerics, Dialect())
                 r = step.between
                 sizes = {"T": r.u, "C": r.cast, "S": r.held}
-                sizes |= {"Q": r.u * (1 + r.per_quotient), "R": r.u * (1 + r.per_root)}
+                sizes |= {"Q": r.u * (1 + r.per_quotient), "R": r.u * (1 + r.per_root), "H": step.s.c2.error}
                 for _ in range(6):
                     m, v = source.uniform(-2, 2), source.uniform(0, 2)
                     point = {"m": m, "v": v, "alpha": 0.003, "epsilon": 1e-3}
