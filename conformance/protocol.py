@@ -36,7 +36,7 @@ class TargetError(Exception):
 
 
 def _printable(text: str) -> str:
-    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text):,} characters)"
+    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... ({len(text):,} characters)"
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in short)
 
 

@@ -24,6 +24,7 @@ from adam_ref import DIALECTS, Hyperparameters, __version__
 from adam_ref.arrays import Array
 from adam_ref.dialect import name_of
 from conformance.case import Case
+from conformance.commands import to_check
 from conformance.compare import Violation
 from conformance.diagnosis import FAMILIES, Diagnosis
 from conformance.report import (
@@ -274,7 +275,7 @@ def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
     parts: list[RenderableType] = [Text(f"Diagnosis: the {found.kind} {found.name}", "bold yellow")]
     parts.append(Padding(two_columns(rows), (0, 0, 0, 2)))
     if found.kind == "dialect" and found.name in DIALECTS:
-        command = shlex.join(["adam-conformance", "check", report.target, "--dialect", found.name])
+        command = to_check(report.target, DIALECTS[found.name])
         parts += ["  if that is what it means to be:", Text(f"    {command}", overflow="ignore", no_wrap=True)]
     return Group(*parts)
 

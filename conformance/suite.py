@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from adam_ref import ADAM, DIALECTS, Dialect
+from adam_ref import ADAM, Dialect
 from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.capabilities import DEVICES
 from conformance.case import Case, Trajectory
 from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
+from conformance.commands import to_check
 from conformance.compare import QUANTITIES, Violation, Worst
 from conformance.diagnosis import Seen, diagnose, underflowing_epsilon
 from conformance.hosts import Host, environment
@@ -76,30 +76,21 @@ class Plan:
         return Context(run, self.dialect, host.capabilities, dtype, self.device, PROFILES[self.profile], self.seed)
 
     def reproduce(self, check: Check, dtype: str) -> str:
-        """A shell command that runs this one check again."""
-        words = ["adam-conformance", "check", self.address or "TARGET", "--only", check.id, "--dtype", dtype]
-        if self.dialect != ADAM:
-            names = [name for name, dialect in DIALECTS.items() if dialect == self.dialect]
-            words += ["--dialect", names[0]] if names else _axes(self.dialect)
-        if self.device != "cpu":
-            words += ["--device", self.device]
-        if self.profile != "standard":
-            words += ["--profile", self.profile]
-        if self.seed:
-            words += ["--seed", str(self.seed)]
-        return shlex.join(words)
+        """A line that runs this one check again."""
+        return to_check(
+            self.address,
+            self.dialect,
+            only=(check.id,),
+            dtypes=(dtype,),
+            device=self.device,
+            profile=self.profile,
+            seed=self.seed,
+        )
 
 
 def _names(check: Check) -> tuple[str, ...]:
     """What `only` may call it."""
     return check.id, check.chapter, *check.clauses
-
-
-def _axes(dialect: Dialect) -> list[str]:
-    words = []
-    for axis, value in dialect.differences(ADAM).items():
-        words += [f"--{axis.replace('_', '-')}", str(value).lower()]
-    return words
 
 
 @dataclass
