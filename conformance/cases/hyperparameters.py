@@ -46,6 +46,8 @@ COMBINED: tuple[dict[str, bool], ...] = (
 def pinned(regime: Regime, capabilities: Capabilities) -> list[Hyperparameters]:
     """The hyperparameters that every run of `regime` covers."""
     base = regime.features.get("sets") or (EXACT if regime.features.get("exact") else PINNED)
+    if regime.features.get("combined"):
+        base = (*base[:2], EXACT[0], *base[2:])
     fitted = [fit(hyper, regime, capabilities, i) for i, (_, hyper) in enumerate(base)]
     return list(dict.fromkeys(fitted))
 

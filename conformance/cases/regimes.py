@@ -295,9 +295,11 @@ def weight_decay(draw: Draw) -> Array:
     combined=True,
 )
 def amsgrad(draw: Draw) -> Array:
-    """A spike, a hundredth of it for most steps, and a second spike."""
+    """A spike, a hundredth of it for most steps, and a second spike; in every fourth element a spike of about eps."""
     spikes = (draw.time == 0) | (draw.time == 3 * draw.steps // 4)
-    return np.where(spikes, 1.0, 0.01) * draw.uniform(0.5, 1.5) * draw.signs(draw.elements)
+    carried = 100 * (draw.format.smallest_normal / (1 - draw.hyper.beta2)) ** 0.5
+    size = np.where(np.arange(draw.elements) % 4 == 3, max(3 * draw.hyper.eps, carried), 1.0)
+    return np.where(spikes, 1.0, 0.01) * draw.uniform(0.5, 1.5) * draw.signs(draw.elements) * size
 
 
 @regime(

@@ -34,14 +34,16 @@ Their number and the places of the empty ones are such that up to four groups ta
 """
 
 
-def several(context: Context, hypers: Sequence[Hyperparameters], steps: int = 6) -> Case:
+def several(
+    context: Context, hypers: Sequence[Hyperparameters], steps: int = 6, shapes: Sequence[tuple[int, ...]] = SHAPES
+) -> Case:
     """One case with a parameter of each shape, each with ordinary gradients of its own."""
     fitted = [settable(h, context.capabilities) for h in hypers]
     parts = [
         _shaped(
             case_of(REGIMES["ordinary"], hyper, context.dtype, context.seed + i, elements=12, steps=steps), shape, i
         )
-        for i, (shape, hyper) in enumerate(zip(SHAPES, fitted * len(SHAPES), strict=False))
+        for i, (shape, hyper) in enumerate(zip(shapes, fitted * len(shapes), strict=False))
     ]
     return Case(
         dtype=context.dtype,
@@ -65,8 +67,9 @@ def _shaped(case: Case, shape: tuple[int, ...], i: int) -> Case:
 
 
 def tensors(context: Context) -> Iterable[Case]:
-    """Several tensors with the same hyperparameters."""
+    """Several tensors with the same hyperparameters; in the second case the last one is not empty."""
     yield several(context, [Hyperparameters(lr=0.01)])
+    yield several(context, [Hyperparameters(lr=0.01)], shapes=((5,), (2, 2)))
 
 
 def groups(context: Context) -> Iterable[Case]:
