@@ -44,13 +44,19 @@ class Context:
         if not flat:
             return self
         if (key := tuple(flat)) not in self._extended:
-            self._extended[key] = replace(self, conditions=(*self.conditions, *flat))
+            self._extended[key] = self._with((*self.conditions, *flat))
         return self._extended[key]
+
+    def _with(self, conditions: tuple[sp.Basic, ...]) -> Context:
+        """Other conditions; what is known of the abbreviations is shared."""
+        other = replace(self, conditions=conditions)
+        other.__dict__["_expanded"] = self._expanded
+        return other
 
     def generalized(self, over: sp.Symbol, given: tuple[sp.Basic, ...]) -> tuple[Context, bool]:
         """What is assumed for every `over` that meets `given`: no other condition on it, and whether one was lost."""
         about = [c for c in self.conditions if over in self.expand(c).free_symbols]
-        free = replace(self, conditions=tuple(c for c in self.conditions if c not in about)).having(*given)
+        free = self._with(tuple(c for c in self.conditions if c not in about)).having(*given)
         implied = [c for c in about if free.implies(c)]
         return free.having(*implied), len(implied) == len(about)
 
@@ -215,7 +221,7 @@ class Context:
         for index, condition in enumerate(self.conditions):
             if isinstance(condition, sp.Or):
                 rest = self.conditions[:index] + self.conditions[index + 1 :]
-                split = [replace(self, conditions=(*rest, *_conjuncts(one))) for one in condition.args]
+                split = [self._with((*rest, *_conjuncts(one))) for one in condition.args]
                 return tuple(case for part in split for case in part._cases)
         return (self,)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import mpmath
@@ -218,13 +219,30 @@ class _Sampler:
 
     def _admissible(self, point: Point) -> bool:
         scope = self.scope
-        return _met_all(self.context, point, scope.conditions, scope.definitions, scope.recursions, partial=False)
+        return _met_all(self.context, point, self.conditions, scope.definitions, scope.recursions, partial=False)
+
+    @cached_property
+    def conditions(self) -> tuple[sp.Basic, ...]:
+        """Those that are not met by drawing each symbol from its range."""
+        free = set(self.symbols) - self.context.pinned.keys()
+        return tuple(c for c in self.scope.conditions if not (_is_bound(c) and c.free_symbols <= free))
+
+    @cached_property
+    def ranges(self) -> dict[sp.Symbol, tuple[Any, Any]]:
+        """The ends of the range of each symbol; None where there is none."""
+        return {s: _ends_of(self.context, s) for s in self.symbols}
 
     def _point(self, fixed: Point) -> Point:
-        drawn = {s: _draw(self.context, s, self.source, long=self.long) for s in self.symbols} | fixed
+        drawn = {s: _draw(s, self.ranges[s], self.source, long=self.long) for s in self.symbols} | fixed
         sequences = {base: _Sequence(self.source.random()) for base in self.bases}
         pinned = {s: value(form, drawn) for s, form in self.context.pinned.items() if s in drawn}
         return drawn | sequences | pinned
+
+
+def _is_bound(condition: sp.Basic) -> bool:
+    """`symbol >= number` and its like."""
+    order = (sp.GreaterThan, sp.LessThan, sp.StrictGreaterThan, sp.StrictLessThan)
+    return isinstance(condition, order) and condition.lhs.is_Symbol and condition.rhs.is_number
 
 
 def _faint(power: sp.Pow, point: Point) -> bool:
@@ -324,18 +342,23 @@ def _number(number: sp.Expr, symbol: sp.Symbol) -> Any:
     return int(number) if symbol.is_integer else mpmath.mpf(number.evalf(DIGITS + GUARD))
 
 
-def _draw(context: Context, symbol: sp.Symbol, source: random.Random, *, long: bool) -> Any:
+def _ends_of(context: Context, symbol: sp.Symbol) -> tuple[Any, Any]:
     known = context.range(symbol)
+    low, high = (_number(end.value, symbol) if end.value.is_finite else None for end in (known.low, known.high))
+    return low, high
+
+
+def _draw(symbol: sp.Symbol, ends: tuple[Any, Any], source: random.Random, *, long: bool) -> Any:
+    low, high = ends
     if symbol.is_integer:
-        low = int(known.low.value) if known.low.value.is_finite else -6
-        return low + source.choice([0, 1, source.randint(0, 9), source.randint(0, 2000 if long else 12)])
-    if known.low.value.is_finite and known.high.value.is_finite:
-        low, high = (_number(end.value, symbol) for end in (known.low, known.high))
+        start = -6 if low is None else low
+        return start + source.choice([0, 1, source.randint(0, 9), source.randint(0, 2000 if long else 12)])
+    if low is not None and high is not None:
         share = source.choice([source.random(), 1 - 10 ** source.uniform(-6, -1), 10 ** source.uniform(-6, -1)])
         return low + (high - low) * mpmath.mpf(share)
     size = mpmath.mpf(10) ** mpmath.mpf(source.uniform(-9, 4))
-    if known.low.value.is_finite:
-        return _number(known.low.value, symbol) + size
-    if known.high.value.is_finite:
-        return _number(known.high.value, symbol) - size
+    if low is not None:
+        return low + size
+    if high is not None:
+        return high - size
     return source.choice([-1, 1]) * size
