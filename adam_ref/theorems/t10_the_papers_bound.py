@@ -15,6 +15,7 @@ import mpmath
 import sympy as sp
 
 from adam_ref.theorems.context import Recursion
+from adam_ref.theorems.evaluate import value
 from adam_ref.theorems.model import Claim, Confirmation, Counterexample, Figure, Table, Theorem, Variant
 from adam_ref.theorems.notation import CORRECTIONS, M, V, at, beta1, beta2, c1, c2, h, k, n, q, t
 from adam_ref.theorems.steps import (
@@ -72,6 +73,7 @@ AGE = sp.And(n >= 0, n <= t - 1)
 SPIKE_M = (1 - beta1) * beta1**n * x
 SPIKE_V = (1 - beta2) * beta2**n * x**2
 SPIKE = FACTOR * r**n
+_SPIKE_IN_FULL = SPIKE.subs({r: beta1 / sp.sqrt(beta2)}).subs(CORRECTIONS)
 SPIKE_RATIO = equals(SPIKE_M / c1 / sp.sqrt(SPIKE_V / c2), x / sp.Abs(x) * SPIKE)
 
 EXTREMAL = {h[k]: x * (beta1 / beta2) ** k}
@@ -350,8 +352,9 @@ def first_crossed(first: float, second: float) -> int | None:
 
 def spike_step(first: float, second: float, step: int, age: int) -> mpmath.mpf:
     """The step at `step` after a single gradient `age` steps ago."""
-    numbers = {beta1: sp.Rational(str(first)), beta2: sp.Rational(str(second)), t: step, n: age}
-    return mpmath.mpf(SPIKE.subs({r: beta1 / sp.sqrt(beta2)}).subs(CORRECTIONS).subs(numbers).evalf(30))
+    with mpmath.workdps(50):
+        numbers = {beta1: mpmath.mpf(str(first)), beta2: mpmath.mpf(str(second)), t: step, n: age}
+        return value(_SPIKE_IN_FULL, numbers)
 
 
 def _short(number: mpmath.mpf) -> str:

@@ -30,7 +30,6 @@ def proof_of_t1():
     return prove("T1")
 
 
-@pytest.mark.xfail(reason="the pages of T10 to T13 and T15 are not rendered yet: that takes minutes", run=False)
 def test_committed_pages_are_what_the_theorems_give_now():
     """A page that says what is no longer proved; `adam-conformance prove --render specs/derivations` mends it."""
     assert list(stale(list(prove_all(list(THEOREMS), jobs=1)), COMMITTED)) == []
