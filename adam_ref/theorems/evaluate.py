@@ -224,7 +224,7 @@ class _Sampler:
     @cached_property
     def conditions(self) -> tuple[sp.Basic, ...]:
         """Those that are not met by drawing each symbol from its range."""
-        free = set(self.symbols) - self.context.pinned.keys()
+        free = {s for s in self.symbols if s not in self.context.pinned and _is_drawn_within(s, self.ranges[s])}
         return tuple(c for c in self.scope.conditions if not (_is_bound(c) and c.free_symbols <= free))
 
     @cached_property
@@ -243,6 +243,12 @@ def _is_bound(condition: sp.Basic) -> bool:
     """`symbol >= number` and its like."""
     order = (sp.GreaterThan, sp.LessThan, sp.StrictGreaterThan, sp.StrictLessThan)
     return isinstance(condition, order) and condition.lhs.is_Symbol and condition.rhs.is_number
+
+
+def _is_drawn_within(symbol: sp.Symbol, ends: tuple[Any, Any]) -> bool:
+    """Whether what `_draw` gives lies in the range; integers are drawn from their lower end on, however far."""
+    low, high = ends
+    return high is None or ((low is None or low < high) and not symbol.is_integer)
 
 
 def _faint(power: sp.Pow, point: Point) -> bool:

@@ -117,7 +117,7 @@ OPERATIONS: tuple[Evaluation, ...] = (
     _one("SQUARE", "g*g", a * a * T1, a**2, T1),
     Evaluation("(w*g)*g", (w * a * T1) * a * T2, w * a**2, T1 * T2, ("PRODUCT", "SQUARE")),
     Evaluation("w*(g*g)", w * (a * a * T1) * T2, w * a**2, T1 * T2, ("PRODUCT", "SQUARE")),
-    _one("MODULUS", "the part re^2 of re^2 + im^2: its square, the sum", (a * a * T1) * T2, a**2, T1 * T2),
+    _one("MODULUS", "one of two squares that are added: the square, the sum", (a * a * T1) * T2, a**2, T1 * T2),
     _one(
         "MODULUS",
         "hypot within one ulp, that is two roundings, squared",
