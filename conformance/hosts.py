@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
-import selectors
+import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,12 +23,20 @@ import numpy as np
 
 from adam_ref import Dialect
 from conformance import wire
-from conformance.capabilities import Capabilities
+from conformance.answers import most_bytes, wrong_trajectory
+from conformance.capabilities import Capabilities, CapabilityError
 from conformance.case import Case, Trajectory
-from conformance.protocol import Target, TargetError, run_together
+from conformance.channel import Channel, FloodError
+from conformance.limits import GIB, Limits
+from conformance.protocol import Target, TargetError, printable, raised, run_together
 
-_TAIL = 2000
-"""Characters of a dead worker's standard error that its error message keeps."""
+_PATIENCE = 5.0
+"""Seconds for a warden to end its worker and to say how that went."""
+
+_UNASKED = "the worker answered what it was not asked; does the target fork, or write where it should not?"
+
+_LONGEST_VERSION = 100
+"""Characters of what a target may call its version."""
 
 
 class Host(Protocol):
@@ -70,26 +79,29 @@ class Isolated:
         address: of the target, as in `conformance.targets.load_target`.
         dialect: the declared one, or `None`.
         device: "cpu" or "cuda".
-        timeout: seconds that any one answer may take, the import included.
+        limits: what the worker may use up.
 
     Raises:
-        TargetError: importing or adapting the target failed, hung or killed the worker.
+        TargetError: importing or adapting the target failed, hung or killed the worker, or it went past a limit.
 
     """
 
-    def __init__(self, address: str, *, dialect: Dialect | None, device: str, timeout: float) -> None:
-        self.timeout = timeout
-        self.asked = 0
+    def __init__(self, address: str, *, dialect: Dialect | None, device: str, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.asked, self.waited, self.over = 0, 0.0, ""
         self.mark = f"ADAM_CONFORMANCE_WORKER={uuid.uuid4().hex}"
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
-        their_requests, requests = os.pipe()
-        answers, their_answers = os.pipe()
+        (their_requests, requests), (answers, their_answers) = os.pipe(), os.pipe()
+        (output, their_output), (self.words, their_words), (their_lifeline, self.lifeline) = (
+            os.pipe() for _ in range(3)
+        )
+        theirs = (their_requests, their_answers, their_words, their_lifeline)
+        most = (self.limits.memory, self.limits.processes)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "conformance.worker", str(their_requests), str(their_answers)],
+            [sys.executable, "-m", "conformance.warden", *map(str, (*theirs, *most))],
             stdin=subprocess.DEVNULL,
-            stdout=self.errors,
-            stderr=self.errors,
-            pass_fds=(their_requests, their_answers),
+            stdout=their_output,
+            stderr=their_output,
+            pass_fds=theirs,
             start_new_session=True,
             env={
                 **os.environ,
@@ -97,130 +109,155 @@ class Isolated:
                 **dict([self.mark.split("=")]),
             },
         )
-        os.close(their_requests)
-        os.close(their_answers)
-        self.requests = _Timed(requests, selectors.EVENT_WRITE)
-        self.answers = _Timed(answers, selectors.EVENT_READ)
+        for descriptor in (*theirs, their_output):
+            os.close(descriptor)
+        self.channel = Channel(requests, answers, output, self.limits.output)
         self.name = address
         self._send({"address": address, "dialect": vars(dialect) if dialect else None, "device": device})
 
     def wait_until_ready(self) -> Isolated:
         """Wait for the target's claims; its import has been running since the worker was started."""
-        ready = self._await("starting the target (its import, or a first step)")
-        self.capabilities = Capabilities.of(ready["capabilities"])
-        self.version = ready["version"]
+        what = "starting the target (its import, or a first step)"
+        ready = self._await(what, most_bytes(()))
+        try:
+            self.capabilities = Capabilities.of(ready["capabilities"])
+            self.version = printable(str(ready["version"]), _LONGEST_VERSION)
+        except (CapabilityError, KeyError) as error:
+            raise self._given_up(f"{what}: the worker's answer makes no sense ({error})") from error
         return self
 
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
         """Run cases together in the worker."""
-        answer = self._ask({"run": [wire.case_message(c) for c in cases]}, "running a case")
-        return [wire.trajectory_from_message(t) for t in answer["trajectories"]]
+        what = "running a case"
+        answer = self._ask({"run": [wire.case_message(c) for c in cases]}, what, most_bytes(cases))
+        try:
+            trajectories = [wire.trajectory_from_message(t) for t in answer["trajectories"]]
+            state = self.capabilities.state
+            wrong = [wrong_trajectory(c, t, state=state) for c, t in zip(cases, trajectories, strict=True)]
+        except (KeyError, TypeError, ValueError, wire.WireError) as error:
+            raise self._given_up(f"{what}: the worker's answer is none to this ({raised(error)})") from error
+        if any(wrong):
+            raise self._given_up(f"{what}: {next(filter(None, wrong))}")
+        return [replace(t, shared=tuple(map(printable, t.shared))) for t in trajectories]
 
-    def _ask(self, message: dict[str, Any], what: str) -> Any:
-        if self.process.poll() is not None:
-            raise TargetError(self._obituary(what), fatal=True)
+    def _ask(self, message: dict[str, Any], what: str, most: int) -> dict[str, Any]:
+        if self.over:
+            raise TargetError(self.over, fatal=True)
+        if self.channel.waiting():
+            raise self._given_up(f"{what}: {_UNASKED}")
         self._timely(what, lambda: self._send(message))
-        return self._await(what)
+        return self._await(what, most)
 
     def _send(self, message: dict[str, Any]) -> None:
         self.asked += 1
-        self.requests.deadline = time.monotonic() + self.timeout
+        self._set_deadline()
         with contextlib.suppress(BrokenPipeError):  # a worker that is dead already shows when its answer is awaited
-            wire.send(self.requests, {**message, "number": self.asked})  # type: ignore[arg-type]
+            wire.send(self.channel, {**message, "number": self.asked})
 
-    def _await(self, what: str) -> Any:
-        try:
-            answer = self._timely(what, self._answer)
-        except (EOFError, OSError, wire.WireError) as error:
-            self._await_end()
-            if self.process.poll() is None:
-                self.close()
-                raise TargetError(f"{what}: the worker's answer is no message ({error})", fatal=True) from error
-            raise TargetError(self._obituary(what), fatal=True) from error
+    def _await(self, what: str, most: int) -> dict[str, Any]:
+        self._set_deadline()
+        answer = self._timely(what, lambda: wire.receive(self.channel, most))
+        if not isinstance(answer, dict) or answer.get("number") != self.asked:
+            raise self._given_up(f"{what}: {_UNASKED}")
         if "error" in answer:
-            raise TargetError(answer["error"])
+            raise TargetError(f"{answer['error']}{self._hint(str(answer['error']))}")
         return answer
 
+    def _set_deadline(self) -> None:
+        self.channel.deadline = time.monotonic() + min(self.limits.answer, self.limits.total - self.waited)
+
     def _timely(self, what: str, function: Callable[[], Any]) -> Any:
+        began = time.monotonic()
         try:
             return function()
         except TimeoutError:
-            self.close()
-            raise TargetError(f"{what} took more than {self.timeout:g} s: the target hangs", fatal=True) from None
+            raise self._given_up(f"{what} {self._how_long(began)}: the target hangs") from None
+        except FloodError:
+            most = self.limits.output >> 20
+            raise self._given_up(f"{what}: the target prints without end; {most} MiB of output are allowed") from None
+        except wire.WireError as error:
+            raise self._given_up(f"{what}: the worker's answer is no message ({error})") from error
+        except (EOFError, OSError) as error:
+            raise self._given_up(f"{what}: {self._obituary()}") from error
+        finally:
+            self.waited += time.monotonic() - began
 
-    def _answer(self) -> Any:
-        self.answers.deadline = time.monotonic() + self.timeout
-        answer = wire.receive(self.answers)  # type: ignore[arg-type]
-        if not isinstance(answer, dict) or answer.get("number") != self.asked:
-            raise wire.WireError("it is no answer to what was asked last; did the target fork?")
-        return answer
+    def _how_long(self, began: float) -> str:
+        if self.waited + time.monotonic() - began < self.limits.total:
+            return f"took more than {self.limits.answer:g} s"
+        return f"was not done when all answers together had taken {self.limits.total:g} s"
 
-    def _await_end(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(1.0)
+    def _hint(self, error: str) -> str:
+        return f" ({self._allowed()})" if "MemoryError" in error or "allocate memory" in error else ""
 
-    def _obituary(self, what: str) -> str:
-        code = self.process.returncode
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
-        size = self.errors.seek(0, os.SEEK_END)
-        self.errors.seek(max(0, size - _TAIL))
-        said = self.errors.read().decode(errors="replace").strip()
-        return f"{what}: the worker {how}" + (f"; it said:\n{said}" if said else "")
+    def _allowed(self) -> str:
+        return f"{self.limits.memory / GIB:g} GiB of memory are allowed, see --memory"
+
+    def _given_up(self, reason: str) -> TargetError:
+        """The worker is ended, and nothing more will be asked of it."""
+        self.close()
+        self.over = reason
+        return TargetError(reason, fatal=True)
+
+    def _obituary(self) -> str:
+        """What became of the worker, in the words of its warden, and its own last ones."""
+        how = self._last_words()
+        said = self.channel.said()
+        return f"the worker {how}" + (f"; it said:\n{said}" if said else "")
+
+    def _last_words(self) -> str:
+        told = _read_all(self.words, _PATIENCE)
+        if told is None:
+            return "closed its channel and goes on"
+        if not told:
+            return "took its warden with it"
+        end = json.loads(told)
+        if end["excess"] == "memory":
+            return f"uses too much memory: {self._allowed()}"
+        if end["excess"] == "processes":
+            return f"has too many processes: {self.limits.processes} are allowed"
+        code = os.waitstatus_to_exitcode(end["status"])
+        return f"was killed by {_signal(-code)}" if code < 0 else f"exited with status {code}"
 
     def close(self) -> None:
         """End the worker and everything it started."""
+        if self.over:
+            return
+        self.over = "the worker was closed"
+        os.close(self.lifeline)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_PATIENCE)
+        if self.process.returncode != 0:
+            self._end_without_warden()
+        self.channel.close()
+        os.close(self.words)
+
+    def _end_without_warden(self) -> None:
+        """Where the warden is gone: end what is known by its environment, if there is a /proc."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self._end_strays()
-        self._await_end()
-        self.requests.close()
-        self.answers.close()
-
-    def _end_strays(self) -> None:
-        """End what has left the worker's group of processes; where there is a /proc, it is known by its environment."""
+        self.process.wait()
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if self.mark.encode() in (process / "environ").read_bytes().split(b"\0"):
                     os.kill(int(process.name), signal.SIGKILL)
 
 
-class _Timed:
-    """One end of a pipe, with a deadline."""
+def _signal(number: int) -> str:
+    known = {s.value: s.name for s in signal.Signals}
+    return known.get(number, f"signal {number}")
 
-    def __init__(self, descriptor: int, event: int) -> None:
-        self.descriptor = descriptor
-        self.deadline = 0.0
-        self.open = True
-        self.selector = selectors.DefaultSelector()
-        self.selector.register(descriptor, event)
-        os.set_blocking(descriptor, False)
 
-    def _await_turn(self) -> None:
-        left = self.deadline - time.monotonic()
-        if left <= 0 or not self.selector.select(left):
-            raise TimeoutError
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; raises TimeoutError at the deadline."""
-        self._await_turn()
-        return os.read(self.descriptor, min(size, 1 << 20))
-
-    def write(self, data: bytes) -> None:
-        """All of `data`; raises TimeoutError at the deadline, for whoever does not read what it is told."""
-        rest = memoryview(data)
-        while rest:
-            self._await_turn()
-            rest = rest[os.write(self.descriptor, rest) :]
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Close the pipe."""
-        if self.open:
-            self.open = False
-            self.selector.close()
-            os.close(self.descriptor)
+def _read_all(descriptor: int, seconds: float) -> bytes | None:
+    """What is read until the end of the stream; `None` where that does not come in time."""
+    deadline, found = time.monotonic() + seconds, b""
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    while poller.poll(1000 * max(0.0, deadline - time.monotonic())):
+        if not (piece := os.read(descriptor, 1 << 16)):
+            return found
+        found += piece
+    return None
 
 
 def version_of(address: str) -> str:

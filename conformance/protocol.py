@@ -7,17 +7,19 @@ attributes and the one method of `Target`; the adapters in `conformance.targets`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
+from conformance.answers import wrong_parameters, wrong_state
 from conformance.capabilities import Capabilities
 from conformance.case import Case, Moments, Trajectory
 
-_LONGEST = 2000
-"""Characters that a target's own words may take in an error message."""
+_LONGEST, _SENTENCES = 2000, 20
+"""Characters that a target's own words may take in an error message, and sentences that it may say of its memory."""
 
 
 class TargetError(Exception):
@@ -31,12 +33,13 @@ class TargetError(Exception):
     """
 
     def __init__(self, message: str, *, fatal: bool = False) -> None:
-        super().__init__(_printable(message))
+        super().__init__(printable(message))
         self.fatal = fatal
 
 
-def _printable(text: str) -> str:
-    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... ({len(text):,} characters)"
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """What any terminal, file or report can show of `text`, cut where it is longer than that many characters."""
+    short = text if len(text) <= longest else f"{text[: longest // 2]} ... ({len(text):,} characters)"
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in short)
 
 
@@ -107,7 +110,7 @@ class _Run:
 
     def _start(self) -> Any:
         given = [p.copy() for p in self.current]
-        return self._call("start", lambda: self.target.start(given, list(self.case.hyperparameters)))
+        return self._call("start", lambda: self.target.start(given, [replace(h) for h in self.case.hyperparameters]))
 
     def step(self, step: int) -> None:
         """Make step number `step` (from 0), where the case has it."""
@@ -133,36 +136,21 @@ class _Run:
         if self.target.capabilities.state:
             self.moments.append(self._call("state", lambda: self._state(step)))
         if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
-            self.shared.extend(self._call("shared_memory", lambda: self.session.shared_memory()))
+            said = self._call("shared_memory", lambda: list(self.session.shared_memory())[:_SENTENCES])
+            self.shared.extend(printable(str(words), _LONGEST // 10) for words in said)
 
     def _state(self, step: int) -> tuple[Moments, ...]:
         moments = tuple(map(_as_moments, self.session.state()))
-        if len(moments) != len(self.case.parameters):
-            raise TargetError(f"state gave {len(moments)} entries for {len(self.case.parameters)} parameters")
-        for i, (moment, parameter) in enumerate(zip(moments, self.case.parameters, strict=True)):
-            if self.case.gradients[step][i] is not None and parameter.size and (moment.m is None or moment.v is None):
-                raise TargetError(f"state gave no {'v' if moment.v is None else 'm'} of parameter {i}")
-            for name in ("m", "v", "v_max"):
-                shape = np.shape(getattr(moment, name) if getattr(moment, name) is not None else parameter)
-                if shape != parameter.shape:
-                    raise TargetError(f"{name} of parameter {i} has shape {shape}; the parameter has {parameter.shape}")
+        if wrong := wrong_state(self.case, step, moments):
+            raise TargetError(wrong)
         return moments
 
     def _checked(self, returned: Any, step: int) -> tuple[Array, ...]:
-        if not isinstance(returned, list | tuple) or len(returned) != len(self.case.parameters):
-            count = len(self.case.parameters)
-            raise TargetError(
-                f"step {step + 1} returned {_describe(returned)}; a list of as many parameters as were given, {count}, "
-                "is expected"
-            )
-        arrays = tuple(np.array(a) for a in returned)
-        for i, (got, want) in enumerate(zip(arrays, self.case.parameters, strict=True)):
-            if got.shape != want.shape or got.dtype != want.dtype:
-                raise TargetError(
-                    f"step {step + 1} returned parameter {i} with shape {got.shape} and dtype {got.dtype}; "
-                    f"it was given with shape {want.shape} and dtype {want.dtype}"
-                )
-        return arrays
+        """Copies, at once: what was returned may be changed later, and may be no plain array."""
+        arrays = list(map(_plain, returned)) if isinstance(returned, list | tuple) else returned
+        if wrong := wrong_parameters(self.case, step, arrays):
+            raise TargetError(wrong)
+        return tuple(arrays)
 
     def _call(self, what: str, function: Any) -> Any:
         try:
@@ -178,19 +166,19 @@ class _Run:
 
 
 def _as_moments(given: Any) -> Moments:
-    if isinstance(given, Moments):
-        return given
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Moments | Mapping):
         raise TargetError(f"state gave {type(given).__name__}; Moments or mappings of m, v, v_max, step are expected")
-    arrays = {k: None if given.get(k) is None else np.array(given[k]) for k in ("m", "v", "v_max")}
-    return Moments(**arrays, step=given.get("step"))
+    held = given if isinstance(given, Mapping) else vars(given)
+    arrays = {k: None if held.get(k) is None else _plain(held[k]) for k in ("m", "v", "v_max")}
+    step = held.get("step")
+    return Moments(**arrays, step=None if step is None else float(step))
+
+
+def _plain(given: Any) -> Array:
+    """A new array of NumPy's own class with the numbers of `given`."""
+    return np.array(given, subok=False)
 
 
 def _same_bits(a: Array, b: Any) -> bool:
     other = np.asarray(b)
     return bool(a.dtype == other.dtype and a.shape == other.shape and a.tobytes() == other.tobytes())
-
-
-def _describe(value: Any) -> str:
-    """The type of `value` in words, and its length where it has one to speak of."""
-    return type(value).__name__ + (f" of length {len(value)}" if isinstance(value, list | tuple) else "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import asdict, fields
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,7 +24,27 @@ class WireError(Exception):
     """What was read is no message."""
 
 
-def send(stream: BinaryIO, message: Any) -> None:
+class Readable(Protocol):
+    """What a message is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        ...
+
+
+class Writable(Protocol):
+    """What a message is written to."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Take all of `data`."""
+        ...
+
+    def flush(self) -> None:
+        """Hold nothing back."""
+        ...
+
+
+def send(stream: Writable, message: Any) -> None:
     """Write one message: JSON values, arrays anywhere among them."""
     blobs = bytearray()
     text = json.dumps(_without_arrays(message, blobs)).encode()
@@ -31,19 +52,25 @@ def send(stream: BinaryIO, message: Any) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
-    """Read one message; raises EOFError at the end of the stream, `WireError` on anything that is no message."""
+def receive(stream: Readable, most: int = LARGEST) -> Any:
+    """Read one message of at most so many bytes, which is also what its arrays can take in memory.
+
+    Raises:
+        EOFError: the stream ended.
+        WireError: what was read is no message, or a longer one.
+
+    """
     text_size, blob_size = _HEAD.unpack(_exactly(stream, _HEAD.size))
-    if text_size + blob_size > LARGEST:
-        raise WireError(f"a message of {text_size + blob_size} bytes; at most {LARGEST} are allowed")
+    if text_size + blob_size > most:
+        raise WireError(f"a message of {text_size + blob_size} bytes; at most {most} are allowed")
     text, blobs = _exactly(stream, text_size), _exactly(stream, blob_size)
     try:
-        return _with_arrays(json.loads(text), blobs)
+        return _Arrays(blobs).put_into(json.loads(text))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WireError(f"no message: {error}") from error
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: Readable, size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
         piece = stream.read(size - len(data))
@@ -65,22 +92,37 @@ def _without_arrays(value: Any, blobs: bytearray) -> Any:
     return value
 
 
-def _with_arrays(value: Any, blobs: bytes) -> Any:
-    if isinstance(value, dict):
-        if "__array__" in value:
-            name, shape, start = value["__array__"]
-            return _array(dtype_named(name), shape, start, blobs)
-        return {k: _with_arrays(v, blobs) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_with_arrays(v, blobs) for v in value]
-    return value
+class _Arrays:
+    """The arrays of a message, each behind the one before it: bytes that were sent once are not used twice."""
 
+    def __init__(self, blobs: bytes) -> None:
+        self.blobs, self.used = blobs, 0
 
-def _array(dtype: np.dtype[Any], shape: list[int], start: int, blobs: bytes) -> Array:
-    if any(n < 0 for n in shape):
-        raise WireError(f"no message: an array of shape {shape}")
-    count = int(np.prod(shape, dtype=np.int64))
-    return np.frombuffer(blobs, dtype, count, start).reshape(shape).copy() if count else np.zeros(shape, dtype)
+    def put_into(self, message: Any) -> Any:
+        """The whole message; raises `WireError` where bytes are left over."""
+        whole = self._put(message)
+        if self.used != len(self.blobs):
+            raise WireError(f"no message: {len(self.blobs) - self.used} bytes belong to no array")
+        return whole
+
+    def _put(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            if "__array__" in value:
+                name, shape, start = value["__array__"]
+                return self._next(dtype_named(name), shape, start)
+            return {k: self._put(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._put(v) for v in value]
+        return value
+
+    def _next(self, dtype: np.dtype[Any], shape: list[int], start: int) -> Array:
+        if start != self.used or any(n < 0 for n in shape):
+            raise WireError(f"no message: an array of shape {shape} that starts at byte {start}, not at {self.used}")
+        count = math.prod(shape)
+        self.used += count * dtype.itemsize
+        if not count:
+            return np.zeros(shape, dtype)
+        return np.frombuffer(self.blobs, dtype, count, start).reshape(shape).copy()
 
 
 def case_message(case: Case) -> dict[str, Any]:
@@ -108,10 +150,13 @@ def trajectory_message(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def trajectory_from_message(message: dict[str, Any]) -> Trajectory:
-    """The inverse of `trajectory_message`."""
-    return Trajectory(
-        tuple(map(tuple, message["parameters"])),
-        tuple(tuple(Moments(**m) for m in step) for step in message["moments"]),
-        tuple((step, i) for step, i in message["changed_gradients"]),
-        tuple(message["shared"]),
-    )
+    """The inverse of `trajectory_message`; raises `WireError` on what is none."""
+    try:
+        return Trajectory(
+            tuple(map(tuple, message["parameters"])),
+            tuple(tuple(Moments(**m) for m in step) for step in message["moments"]),
+            tuple((step, i) for step, i in message["changed_gradients"]),
+            tuple(message["shared"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WireError(f"no trajectory: {error}") from error

@@ -1,10 +1,8 @@
-"""The process in which an isolated target runs: `python -m conformance.worker REQUESTS ANSWERS` (file descriptors)."""
+"""What an isolated target runs in: `conformance.warden` forks it, and it answers what it is asked over its pipes."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import traceback
 from typing import Any, BinaryIO
 
@@ -42,7 +40,3 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 def _host(hello: dict[str, Any]) -> InProcess:
     dialect = Dialect(**hello["dialect"]) if hello["dialect"] else None
     return InProcess(load_target(hello["address"], dialect=dialect, device=hello["device"]))
-
-
-if __name__ == "__main__":
-    serve(os.fdopen(int(sys.argv[1]), "rb"), os.fdopen(int(sys.argv[2]), "wb"))

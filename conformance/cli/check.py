@@ -9,6 +9,7 @@ import click
 
 from conformance.cli import options
 from conformance.cli.opening import Opening, opening
+from conformance.limits import Limits
 from conformance.usage import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def check(
     form: str,
     output: Path | None,
     junit: Path | None,
-    timeout: float,
+    limits: Limits,
     in_process: bool,
     no_color: bool,
     **axes: str | None,
@@ -67,7 +68,7 @@ def check(
     dialect = options.dialect_of(dialect_name, axes)
     if output is not None and output == junit:
         raise UsageError(f"--output and --junit both name {str(output)!r}: the second would overwrite the first")
-    with opening(target, dialect, device, timeout, in_process=in_process) as begun:
+    with opening(target, dialect, device, limits, in_process=in_process) as begun:
         from conformance.suite import Plan
 
         plan = Plan(dialect, tuple(dict.fromkeys(dtypes)), device, profile, seed, only, target)

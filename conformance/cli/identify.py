@@ -8,6 +8,7 @@ import click
 
 from conformance.cli import options
 from conformance.cli.opening import opening
+from conformance.limits import Limits
 
 
 @click.command(
@@ -23,7 +24,7 @@ def identify(
     dtypes: tuple[str, ...],
     device: str,
     form: str,
-    timeout: float,
+    limits: Limits,
     in_process: bool,
     no_color: bool,
 ) -> int:
@@ -31,7 +32,7 @@ def identify(
 
     The answer comes from a few probes of its parameters alone. It is no verdict: `check --dialect` gives that.
     """
-    with opening(target, None, device, timeout, in_process=in_process) as begun:
+    with opening(target, None, device, limits, in_process=in_process) as begun:
         from conformance import identify as probing
         from conformance.protocol import TargetError
 

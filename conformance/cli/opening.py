@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adam_ref import Dialect
     from conformance.hosts import Host, Isolated
+    from conformance.limits import Limits
 
 
 class Opening:
@@ -19,18 +20,18 @@ class Opening:
         address: of the target.
         dialect: the declared one, `None` where none is.
         device: "cpu" or "cuda".
-        timeout: seconds that any one answer may take.
+        limits: what its worker may use up.
         in_process: run the target here and not in a worker.
 
     """
 
-    def __init__(self, address: str, dialect: Dialect | None, device: str, timeout: float, *, in_process: bool) -> None:
+    def __init__(self, address: str, dialect: Dialect | None, device: str, limits: Limits, *, in_process: bool) -> None:
         self.address, self.dialect, self.device = address, dialect, device
         self.worker: Isolated | None = None
         if not in_process:
             from conformance.hosts import Isolated
 
-            self.worker = Isolated(address, dialect=dialect, device=device, timeout=timeout)
+            self.worker = Isolated(address, dialect=dialect, device=device, limits=limits)
 
     def wait(self) -> Host:
         """The target, ready to run; raises `TargetError` where it cannot be."""
@@ -49,10 +50,10 @@ class Opening:
 
 @contextlib.contextmanager
 def opening(
-    address: str, dialect: Dialect | None, device: str, timeout: float, *, in_process: bool
+    address: str, dialect: Dialect | None, device: str, limits: Limits, *, in_process: bool
 ) -> Iterator[Opening]:
     """Start a target and end it whatever happens; what it prints meanwhile stays out of our standard output."""
-    begun = Opening(address, dialect, device, timeout, in_process=in_process)
+    begun = Opening(address, dialect, device, limits, in_process=in_process)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield begun

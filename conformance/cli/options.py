@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from conformance.limits import GIB, Limits
 from conformance.usage import UsageError
 
 if TYPE_CHECKING:
@@ -94,27 +96,52 @@ def write(path: Path, text: str) -> None:
         raise UsageError(f"{str(path)!r} cannot be written: {error.strerror}") from error
 
 
-def _seconds(_: click.Context, __: click.Parameter, seconds: float) -> float:
-    if not math.isfinite(seconds):
-        raise click.BadParameter(f"{seconds} is not a number of seconds")
-    return seconds
+def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of {str(parameter.metavar).lower()}")
+    return value
 
 
-def common_options(command: _Command) -> _Command:
-    """How the target is run, and how the outcome is shown."""
+def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hands a command what the options say of limits as `limits`."""
+
+    @functools.wraps(command)
+    def limited(*args: Any, timeout: float, total_timeout: float, memory: float, **others: Any) -> Any:
+        limits = Limits(answer=timeout, total=total_timeout, memory=int(memory * GIB))
+        return command(*args, limits=limits, **others)
+
+    return limited
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How the target is run, within which limits, and how the outcome is shown."""
+    some: dict[str, Any] = {"type": click.FloatRange(min=0, min_open=True), "callback": _finite, "show_default": True}
     options = [
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            default=60.0,
-            callback=_seconds,
-            show_default=True,
+            **some,
+            default=Limits.answer,
             metavar="SECONDS",
             help="What hangs longer than this, the target's import included, could not be run.",
         ),
-        click.option("--in-process", is_flag=True, help="No worker, and no protection against a hang or a crash."),
+        click.option(
+            "--total-timeout",
+            **some,
+            default=Limits.total,
+            metavar="SECONDS",
+            help="The same of all that the target does in this run.",
+        ),
+        click.option(
+            "--memory",
+            **some,
+            default=Limits.memory / GIB,
+            metavar="GIB",
+            help="A target that takes more could not be run.",
+        ),
+        click.option("--in-process", is_flag=True, help="No worker, and no protection: no limits, hangs, crashes."),
         click.option("--no-color", is_flag=True, help="No colours in a terminal either."),
     ]
+    command = _limits(command)
     for option in reversed(options):
         command = option(command)
     return command

@@ -10,6 +10,7 @@ import pytest
 from adam_ref import Hyperparameters
 from conformance.case import Case
 from conformance.hosts import InProcess, Isolated, version_of
+from conformance.limits import Limits
 from conformance.protocol import TargetError
 from conformance.suite import Plan, run
 from conformance.targets import load_target
@@ -19,6 +20,8 @@ PATIENCE = 60.0
 
 SOON = 0.4
 """Seconds that an answer may take where the target is meant to hang."""
+
+BRIEF = Limits(answer=SOON)
 
 
 def a_case(steps=3, dtype="float32"):
@@ -31,7 +34,7 @@ def a_case(steps=3, dtype="float32"):
 
 
 def start(name, dialect=None):
-    return Isolated(f"tests.miniatures:{name}", dialect=dialect, device="cpu", timeout=PATIENCE)
+    return Isolated(f"tests.miniatures:{name}", dialect=dialect, device="cpu", limits=Limits(answer=PATIENCE))
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def in_process(name):
 def test_a_target_that_hangs_is_given_up(isolated, name):
     """Otherwise a run never ends, and continuous integration with it."""
     host = isolated(name)
-    host.timeout = SOON
+    host.limits = BRIEF
     began = time.monotonic()
     with pytest.raises(TargetError, match=r"took more than 0\.4 s: the target hangs") as caught:
         host.run([a_case()])
@@ -70,7 +73,7 @@ def test_a_target_that_hangs_is_given_up(isolated, name):
 
 def test_nothing_more_is_asked_of_a_worker_that_was_given_up(isolated):
     host = isolated("HangsInStep")
-    host.timeout = SOON
+    host.limits = BRIEF
     for _ in range(2):
         with pytest.raises(TargetError) as caught:
             host.run([a_case()])
@@ -80,7 +83,7 @@ def test_nothing_more_is_asked_of_a_worker_that_was_given_up(isolated):
 def test_a_module_that_hangs_at_import_is_given_up(tmp_path, monkeypatch):
     (tmp_path / "hangs_at_import.py").write_text("import time\ntime.sleep(3600)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    host = Isolated("hangs_at_import:Adam", dialect=None, device="cpu", timeout=3.0)
+    host = Isolated("hangs_at_import:Adam", dialect=None, device="cpu", limits=Limits(answer=3.0))
     with pytest.raises(TargetError, match=r"starting the target .* took more than") as caught:
         host.wait_until_ready()
     assert caught.value.fatal
@@ -91,11 +94,10 @@ def test_a_module_that_hangs_at_import_is_given_up(tmp_path, monkeypatch):
 def test_what_a_target_started_ends_with_it(isolated, name):
     """A process left behind holds the terminal, or the machine."""
     host = isolated(name)
-    host.timeout = 2.0
+    host.limits = Limits(answer=2.0)
     with pytest.raises(TargetError):
         host.run([a_case()])
-    host.errors.seek(0)
-    child = int(host.errors.read().decode().split()[1])
+    child = int(host.channel.said().split()[1])
     for _ in range(100):
         if not alive(child):
             return
@@ -108,7 +110,7 @@ def test_a_worker_that_no_longer_reads_is_given_up(isolated):
     host = isolated("StopsListening")
     host.run([a_case()])
     time.sleep(0.5)
-    host.timeout = SOON
+    host.limits = BRIEF
     large = np.zeros(1 << 20, np.float32)
     with pytest.raises(TargetError, match="the target hangs"):
         host.run([Case("float32", (large,), (Hyperparameters(),), ((large,),))])
@@ -215,7 +217,7 @@ def test_a_worker_survives_what_its_target_raises(isolated, name):
     ],
 )
 def test_a_target_that_cannot_be_had_says_why(address, what):
-    host = Isolated(address, dialect=None, device="cpu", timeout=PATIENCE)
+    host = Isolated(address, dialect=None, device="cpu", limits=Limits(answer=PATIENCE))
     try:
         with pytest.raises(TargetError, match=what):
             host.wait_until_ready()
@@ -276,7 +278,6 @@ def test_no_descriptor_is_left_open():
     for _ in range(3):
         host = start("GradientDescent").wait_until_ready()
         host.close()
-        host.errors.close()
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
@@ -290,7 +291,7 @@ def a_report(host, *only):
 def test_a_hang_ends_as_could_not_run(isolated):
     """Exit status 3, soon, with every check accounted for; never a pass."""
     host = isolated("HangsAtTheThirdStep")
-    host.timeout = SOON
+    host.limits = BRIEF
     report = a_report(host, "update")
     assert (report.verdict, report.exit_code) == ("could-not-run", 3)
     assert "hangs" in report.fatal
