@@ -26,8 +26,8 @@ from conformance import wire
 from conformance.answers import most_bytes, wrong_trajectory
 from conformance.capabilities import Capabilities, CapabilityError
 from conformance.case import Case, Trajectory
-from conformance.channel import Channel, FloodError
 from conformance.limits import GIB, Limits
+from conformance.pipes import Channel, FloodError
 from conformance.protocol import Target, TargetError, printable, raised, run_together
 
 _PATIENCE = 5.0
