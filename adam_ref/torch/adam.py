@@ -92,6 +92,12 @@ class Adam(GenericAdaptiveOptimizer):
         group["weight_decay"] = as_nonnegative("weight_decay", group["weight_decay"])
         validate_kind(group["decoupled_weight_decay"], group["absolute_weight_decay"])
         as_flag("optimized_update", group["optimized_update"])
+        for flag in ("amsgrad", "maximize"):
+            if group.get(flag) and self.overridden_hook() is None:
+                raise ValueError(
+                    f"{flag} = {group[flag]!r} in a parameter group would do nothing: this Adam does not have it; use "
+                    "torch.optim.Adam, or a subclass that overrides a hook"
+                )
 
     def init_state(self, state: State, group: Group, param: Tensor) -> None:  # noqa: ARG002 (a hook)
         """Start the count and both moments at zero."""
@@ -111,7 +117,7 @@ class Adam(GenericAdaptiveOptimizer):
         """Move `param` in place by one of the two updates; the scalars are folded in double precision."""
         beta1, beta2 = group["betas"]
         c1, c2 = 1 - beta1 ** state["step"], 1 - beta2 ** state["step"]
-        lr = self.get_lr(state, group)
+        lr = float(self.get_lr(state, group))
         if group["optimized_update"]:
             denominator = v.sqrt().add_(group["eps"])
             param.addcdiv_(m, denominator, value=-lr * math.sqrt(c2) / c1)
@@ -144,8 +150,3 @@ class Adam(GenericAdaptiveOptimizer):
             for index, group in enumerate(self.param_groups)
             for position, param in enumerate(group["params"])
         ]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a pickle or a deep copy carries."""
-        kept = {name: getattr(self, name) for name in ("weight_decay", "foreach", "fused")}
-        return {**super().__getstate__(), **kept}

@@ -17,6 +17,11 @@ State = dict[str, Any]
 Group = dict[str, Any]
 
 
+def is_torchs_own(name: str) -> bool:
+    """Whether an instance attribute is torch's bookkeeping: hooks, or the `step` that a scheduler has wrapped."""
+    return name == "step" or name.startswith(("_optimizer_", "_zero_grad_", "_warned_", "_opt_called"))
+
+
 class GenericAdaptiveOptimizer(Optimizer):
     """Base class of optimizers that keep per-parameter state and are defined by hooks.
 
@@ -127,11 +132,25 @@ class GenericAdaptiveOptimizer(Optimizer):
         store_back(param, work)
 
     def ensure_state(self, group: Group, param: Tensor) -> State:
-        """The state of `param`, made on first use."""
+        """The state of `param`, made on first use.
+
+        Raises:
+            RuntimeError: `param` was resized since; kernels would read and write past the end of its moments.
+        """
         state: State = self.state[param]
         if not state:
             self.init_state(state, group, param)
+        for name in self.moments:
+            if name in state and state[name].shape != param.shape:
+                raise RuntimeError(
+                    f"a parameter of shape {tuple(param.shape)} has an {name} of shape {tuple(state[name].shape)}: it "
+                    "was resized after its first step; remove its entry from `optimizer.state` to begin anew"
+                )
         return state
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle or a deep copy carries: all but what torch makes anew, also what a subclass has set."""
+        return {name: value for name, value in vars(self).items() if not is_torchs_own(name)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a checkpoint, bit for bit.

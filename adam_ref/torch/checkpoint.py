@@ -1,9 +1,9 @@
 """Loading a checkpoint without a change of dtype, of memory, or of dialect.
 
 `translate` checks a state dict and puts it into our terms, changing nothing; `restore` copies its state in. Groups
-saved by torch.optim.Adam or AdamW (known by their `amsgrad` entry) are the unoptimized update, coupled or decoupled
-as they say. The other way round, torch reads ours: step, moments, hyperparameters and `decoupled_weight_decay`; it
-has no word for the optimized update or for absolute decay.
+saved by torch.optim.Adam or AdamW (known by their `amsgrad` entry, and by what they lack) are the unoptimized update,
+coupled or decoupled as they say. The other way round, torch reads ours: step, moments, hyperparameters and
+`decoupled_weight_decay`; it has no word for the optimized update or for absolute decay.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def translate(optimizer: GenericAdaptiveOptimizer, state_dict: dict[str, Any]) -
             f"{[len(group['params']) for group in optimizer.param_groups]}"
         )
     for group, own in zip(groups, optimizer.param_groups, strict=True):
-        if "amsgrad" in group:
-            from_torch(group)
+        if is_torchs(group, own):
+            from_torch(group, own)
         for name in own:
             group.setdefault(name, own[name])
         optimizer.prepare_group(group)
@@ -47,13 +47,19 @@ def translate(optimizer: GenericAdaptiveOptimizer, state_dict: dict[str, Any]) -
     return translated
 
 
-def from_torch(group: dict[str, Any]) -> None:
-    """Turn a group saved by torch's Adam or AdamW into one of ours, in place."""
+def is_torchs(group: dict[str, Any], own: dict[str, Any]) -> bool:
+    """Whether torch's Adam or AdamW saved `group`: a subclass of ours may have an `amsgrad` entry too."""
+    return "amsgrad" in group and "optimized_update" in own and "optimized_update" not in group
+
+
+def from_torch(group: dict[str, Any], own: dict[str, Any]) -> None:
+    """Turn a group saved by torch's Adam or AdamW into one of ours, in place; a flag that `own` has is kept."""
     for flag in ("amsgrad", "maximize"):
-        if group.get(flag):
+        if group.get(flag) and flag not in own:
             raise ValueError(f"the checkpoint was saved with {flag}=True, which this Adam does not have")
     for name in TORCH_ONLY:
-        group.pop(name, None)
+        if name not in own:
+            group.pop(name, None)
     group["optimized_update"] = False
     group["absolute_weight_decay"] = False
 

@@ -137,7 +137,7 @@ def prepare(optimizer: Adam, group: Group, param: Tensor, known: dict[tuple[floa
     """Count the step and gather what it needs; `known` keeps the scalars that other parameters needed already."""
     state = optimizer.ensure_state(group, param)
     state["step"] += 1
-    key = (optimizer.get_lr(state, group), state["step"])
+    key = (float(optimizer.get_lr(state, group)), state["step"])
     if key not in known:
         known[key] = Scalars(*fold(group, *key), *optimizer.weight_decay.coefficients({**group, "lr": key[0]}))
     return Job(param, plain_grad(param), state["exp_avg"], state["exp_avg_sq"], known[key])

@@ -71,13 +71,34 @@ def validate_param(param: Tensor) -> None:
     if param.dtype not in WIDE + HALF:
         allowed = ", ".join(str(dtype).removeprefix("torch.") for dtype in HALF + WIDE)
         raise TypeError(f"a parameter of dtype {param.dtype} cannot be optimized; allowed are {allowed}")
-    if any(stride == 0 and size > 1 for size, stride in zip(param.shape, param.stride(), strict=True)):
+    if overlaps(param):
         raise ValueError(
-            f"a parameter of shape {tuple(param.shape)} and strides {param.stride()} is expanded: several of its "
+            f"a parameter of shape {tuple(param.shape)} and strides {param.stride()} overlaps itself: several of its "
             "elements are the same memory, so each would be updated several times; pass param.contiguous() instead"
         )
     if param.is_conj() or param.is_neg():
         raise ValueError("a parameter is a lazily conjugated or negated view; pass param.resolve_conj().resolve_neg()")
+
+
+def overlaps(tensor: Tensor) -> bool:
+    """Whether two elements are the same memory.
+
+    Not where each stride steps over all that the smaller ones reach; for stranger layouts the places are counted.
+    """
+    reach = 0
+    layout = [(stride, size) for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
+    if tensor.numel() == 0:
+        return False
+    for stride, size in sorted(layout):
+        if stride <= reach:
+            break
+        reach += stride * (size - 1)
+    else:
+        return False
+    places = torch.zeros((), dtype=torch.int64)
+    for stride, size in layout:
+        places = places.unsqueeze(-1) + stride * torch.arange(size)
+    return len(set(places.flatten().tolist())) < tensor.numel()
 
 
 def validate_grad(grad: Tensor) -> None:

@@ -152,6 +152,53 @@ def test_other_state_is_copied_as_it_was_saved():
     assert optimizer.state[params[0]]["log"] == [1]
 
 
+class AMSGrad(Adam):
+    """The seed's idiom: a subclass with a group entry of its own, which happens to have a name that torch has too."""
+
+    def __init__(self, params, *, amsgrad=True, **options):
+        super().__init__(params, defaults={"amsgrad": amsgrad}, **options)
+
+    def init_state(self, state, group, param):
+        super().init_state(state, group, param)
+        state["max_exp_avg_sq"] = torch.zeros_like(state["exp_avg_sq"])
+
+    def get_mv(self, state, group, grad):
+        m, v = super().get_mv(state, group, grad)
+        largest = torch.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
+        return m, largest if group["amsgrad"] else v
+
+
+@pytest.mark.parametrize("amsgrad", [True, False])
+@pytest.mark.parametrize("optimized", [True, False])
+def test_a_subclass_with_torchs_entries_resumes_its_own_checkpoint(amsgrad, optimized):
+    """Taken for torch's, the checkpoint would be refused, or go on as the other update."""
+    params = [parameter(4)]
+    optimizer = AMSGrad(params, amsgrad=amsgrad, optimized_update=optimized, eps=1e-2)
+    drive(optimizer, params, 0, 3)
+    resumed = twin(params)
+    second = AMSGrad(resumed)
+    second.load_state_dict(optimizer.state_dict())
+    drive(optimizer, params, 3, 3)
+    drive(second, resumed, 3, 3)
+    assert torch.equal(params[0], resumed[0])
+
+
+@pytest.mark.parametrize(
+    "route", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))], ids=["deepcopy", "pickle"]
+)
+def test_a_copy_keeps_what_a_subclass_has_set(route):
+    """torch's own pickling drops it, and the copy's hooks then fail."""
+    params = [parameter(4)]
+    optimizer = Extended(params)
+    optimizer.warmup = 10
+    optimizer.register_step_post_hook(lambda *_: None)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 0.5)
+    _, other = route((params, optimizer))
+    assert other.warmup == 10
+    assert other.step.__self__ is other
+    assert not other._optimizer_step_post_hooks
+
+
 class TestInterchangeWithTorch:
     @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("theirs", [torch.optim.Adam, torch.optim.AdamW])

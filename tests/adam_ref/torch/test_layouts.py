@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from adam_ref.torch import Adam
 from adam_ref.torch.tensors import is_dense
+from adam_ref.torch.validation import overlaps
 from tests.adam_ref.torch.oracle import PATHS, Oracle, as_float64, make, noise, parameter
 
 SENTINEL = 77.0
@@ -142,8 +143,9 @@ def test_lazily_conjugated_gradient_is_resolved(path):
 @pytest.mark.parametrize(
     ("tensor", "error", "match"),
     [
-        (torch.zeros(1).expand(4), ValueError, "expanded"),
-        (torch.zeros(2, 1).expand(2, 3), ValueError, "expanded"),
+        (torch.zeros(1).expand(4), ValueError, "overlaps itself"),
+        (torch.zeros(2, 1).expand(2, 3), ValueError, "overlaps itself"),
+        (torch.zeros(9).as_strided((4, 3), (2, 1)), ValueError, "overlaps itself"),
         (torch.zeros(2, dtype=torch.complex64).conj(), ValueError, "resolve_conj"),
         (torch.zeros(2, dtype=torch.complex64).conj().imag, ValueError, "resolve_neg"),
     ],
@@ -154,6 +156,43 @@ def test_parameters_that_cannot_be_updated_are_refused(path, tensor, error, matc
         make(path, [tensor.requires_grad_()])
 
 
+@pytest.mark.parametrize(
+    ("shape", "strides", "shared"),
+    [
+        ((4, 3), (3, 1), False),
+        ((4, 3), (2, 1), True),
+        ((2, 3), (3, 2), False),  # neither stride steps over the other, and yet no place is used twice
+        ((3, 4), (3, 2), True),
+        ((2, 1, 3), (3, 0, 1), False),
+        ((2, 3), (1, 1), True),
+        ((0, 3), (0, 0), False),
+        ((), (), False),
+    ],
+)
+def test_overlap_is_found_in_any_layout(shape, strides, shared):
+    """Where two elements are one number, an update would be applied to it twice; where none are, it is no error."""
+    places = torch.arange(20).as_strided(shape, strides)
+    assert overlaps(places) == (places.unique().numel() < places.numel()) == shared
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("before", "after"), [((4,), (9,)), ((4,), (1,)), ((2, 3), (3, 2))])
+def test_a_parameter_that_was_resized_is_refused(path, before, after):
+    """The fused kernel would read and write past the end of the moments; the loop would broadcast."""
+    param = parameter(*before)
+    optimizer = make(path, [param])
+    param.grad = torch.ones_like(param)
+    optimizer.step()
+    param.data = torch.zeros(after, dtype=param.dtype)
+    param.grad = torch.ones_like(param)
+    with pytest.raises(RuntimeError, match="resized after its first step"):
+        optimizer.step()
+    assert not param.any()
+    del optimizer.state[param]
+    optimizer.step()
+    assert param.all()
+
+
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float8_e5m2], ids=str)
 def test_dtypes_without_a_place_for_moments_are_refused(dtype):
     with pytest.raises(TypeError, match=rf"{dtype}.*allowed are float16"):
@@ -162,6 +201,6 @@ def test_dtypes_without_a_place_for_moments_are_refused(dtype):
 
 def test_refused_group_is_not_left_behind():
     optimizer = Adam([parameter(2)])
-    with pytest.raises(ValueError, match="expanded"):
+    with pytest.raises(ValueError, match="overlaps itself"):
         optimizer.add_param_group({"params": [torch.zeros(1).expand(4).requires_grad_()]})
     assert len(optimizer.param_groups) == 1

@@ -220,6 +220,18 @@ class TestHooks:
         torch.testing.assert_close(param.detach(), torch.full_like(param, 0.9999).detach(), rtol=1e-15, atol=0)
         assert optimizer.explain_path()[0].path == path
 
+    def test_get_lr_may_give_a_tensor(self, path):
+        """A subclass that scales a rate held in a tensor gives one, which torch's multi-tensor operations refuse."""
+
+        class Halved(Adam):
+            def get_lr(self, state, group):
+                return group["lr"] * 0.5
+
+        param, reference = parameter(5), parameter(5)
+        drive(Halved([param], lr=torch.tensor(0.1, dtype=torch.float64), **PATHS[path]), [param], 0, 3)
+        drive(Halved([reference], lr=0.1, **PATHS[path]), [reference], 0, 3)
+        assert torch.equal(param, reference)
+
     def test_overridden_hook_takes_the_loop_and_says_so(self, path):
         """A fast path that ignored the hook would silently compute plain Adam."""
         param, reference = parameter(5), parameter(5)
@@ -319,7 +331,17 @@ def test_wrong_hyperparameters_are_refused(options, error, match):
         Adam([parameter(2)], **options)
 
 
-@pytest.mark.parametrize("entry", [{"lr": -1.0}, {"betas": (0.9, 1.0)}, {"eps": -1.0}, {"weight_decay": -1.0}])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"lr": -1.0},
+        {"betas": (0.9, 1.0)},
+        {"eps": -1.0},
+        {"weight_decay": -1.0},
+        {"amsgrad": True},
+        {"maximize": True},
+    ],
+)
 def test_wrong_group_entries_are_refused(entry):
     optimizer = Adam([parameter(2)])
     with pytest.raises(ValueError, match=next(iter(entry))):
