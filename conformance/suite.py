@@ -20,6 +20,7 @@ from conformance.hosts import Host, environment
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
 from conformance.shrink import shrink
+from conformance.strength import strongest_first
 from conformance.usage import UsageError, near
 
 
@@ -118,26 +119,30 @@ class _Recorder:
 
 
 def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
-    """Run the plan against a target; always returns a report."""
+    """Run the plan against a target; always returns a report, in the order of `iterate`.
+
+    The strongest checks run first, each in every dtype, so that a defect shows as soon as it can.
+    """
     progress = progress or Progress()
-    results: list[CheckResult] = []
+    results: dict[tuple[str, str], CheckResult] = {}
     failing: list[tuple[str, Seen]] = []
     passing: list[Seen] = []
-    checks = plan.checks()
-    progress.planned(len(checks) * len(plan.dtypes))
+    order = strongest_first(check.id for check in plan.checks())
+    progress.planned(len(order) * len(plan.dtypes))
     fatal = ""
-    for dtype in plan.dtypes:
-        for check in checks:
+    for check in (CHECKS[name] for name in order):
+        for dtype in plan.dtypes:
             progress.begins(check, dtype)
             if fatal:
                 result = CheckResult(check.id, check.clauses, dtype, plan.device, ERROR, f"not run: {fatal}")
             else:
                 result, seen, fatal = _run_check(host, plan, check, dtype)
                 _sort_evidence(result, seen, failing, passing)
-            results.append(result)
+            results[check.id, dtype] = result
             progress.ended(result)
+    listed = tuple(results[check.id, dtype] for check, dtype in iterate(plan))
     flushing = host.capabilities.flush_to_zero
-    findings = [(f.check, f.case, f.violation.got) for r in results if (f := r.finding) is not None]
+    findings = [(f.check, f.case, f.violation.got) for r in listed if (f := r.finding) is not None]
     diagnosis = diagnose(failing, passing, plan.dialect, flush_to_zero=flushing) + underflowing_epsilon(findings)
     return Report(
         host.name,
@@ -147,7 +152,7 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
         plan.profile,
         plan.seed,
         environment(),
-        tuple(results),
+        listed,
         tuple(diagnosis),
         fatal,
     )
@@ -176,7 +181,7 @@ def _sort_evidence(
 
 
 def iterate(plan: Plan) -> Iterator[tuple[Check, str]]:
-    """Every check of the plan with every dtype, in the order in which `run` takes them."""
+    """Every check of the plan with every dtype, as `list checks` has them."""
     for dtype in plan.dtypes:
         for check in plan.checks():
             yield check, dtype

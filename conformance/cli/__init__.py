@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "conformance.cli.check:check",
     "identify": "conformance.cli.identify:identify",
     "prove": "conformance.cli.prove:prove",
+    "faults": "conformance.cli.faults:faults",
     "explain": "conformance.cli.explain:explain",
     "list": "conformance.cli.listing:listing",
     "replay": "conformance.cli.replay:replay",

@@ -9,7 +9,8 @@ from importlib import import_module
 
 from conformance.faults.addresses import Faulty, HonestForm
 from conformance.faults.catalogue import CATALOGUE, Fault
-from conformance.faults.matrix import Cell, Matrix, kill_matrix
+from conformance.faults.matrix import Cell, Matrix, Subject, kill_matrix
+from conformance.faults.pairs import JOINT, pair_named, random_pairs
 from conformance.faults.panel import HONEST, Honest
 
 CHAPTERS = (
@@ -31,4 +32,22 @@ CHAPTERS = (
 for _module in (*CHAPTERS, "honest", "styles"):
     import_module(f"conformance.faults.{_module}")
 
-__all__ = ["CATALOGUE", "HONEST", "Cell", "Fault", "Faulty", "Honest", "HonestForm", "Matrix", "kill_matrix"]
+
+def subject_named(name: str) -> Subject:
+    """The fault, honest form or pair of faults of that name; raises KeyError where there is none."""
+    return pair_named(name) if JOINT in name else CATALOGUE[name] if name in CATALOGUE else HONEST[name]
+
+
+__all__ = [
+    "CATALOGUE",
+    "HONEST",
+    "Cell",
+    "Fault",
+    "Faulty",
+    "Honest",
+    "HonestForm",
+    "Matrix",
+    "kill_matrix",
+    "random_pairs",
+    "subject_named",
+]

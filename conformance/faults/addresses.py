@@ -1,4 +1,7 @@
-"""Faults and honest forms by address: `conformance.faults:Faulty?fault=ID`, `conformance.faults:HonestForm?form=ID`."""
+"""Faults and honest forms by address: `conformance.faults:Faulty?fault=ID`, `conformance.faults:HonestForm?form=ID`.
+
+`conformance.faults:Faulty?fault=ID&beside=ID` has two faults at once.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,23 @@ from collections.abc import Sequence
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
-from conformance.faults.catalogue import CATALOGUE
+from conformance.faults.catalogue import CATALOGUE, CatalogueError
+from conformance.faults.pairs import JOINT, pair_named
 from conformance.faults.panel import HONEST
 from conformance.protocol import Session, TargetError
 
 
 class Faulty:
-    """A fault of the catalogue as a target; raises `TargetError` where there is none of that name."""
+    """A fault of the catalogue, or two, as a target; raises `TargetError` where there is none of that name."""
 
-    def __init__(self, fault: str) -> None:
-        if fault not in CATALOGUE:
-            raise TargetError(f"no fault is called {fault!r}; see adam-conformance list faults")
-        self.target = CATALOGUE[fault].target()
+    def __init__(self, fault: str, beside: str = "") -> None:
+        for name in filter(None, (fault, beside)):
+            if name not in CATALOGUE:
+                raise TargetError(f"no fault is called {name!r}; see adam-conformance list faults")
+        try:
+            self.target = (pair_named(f"{fault}{JOINT}{beside}") if beside else CATALOGUE[fault]).target()
+        except CatalogueError as error:
+            raise TargetError(str(error)) from error
         self.name, self.capabilities = self.target.name, self.target.capabilities
 
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:

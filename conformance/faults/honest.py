@@ -60,7 +60,7 @@ def _in_place(_a: Adam, x: Step) -> Array:
 
 honest("in-place", "the moments are changed in place", first_moment=_in_place)
 honest(
-    "m-unweighted",
+    "m-weighted-in-the-step",
     "the first moment is kept without 1 - beta1, which the step makes up for; nobody sees it",
     claims={"state": False, "counter": False},
     weight1=lambda _, _x: 1.0,

@@ -1,4 +1,8 @@
-"""The kill matrix: which check catches which fault, and that no honest form is caught by any."""
+"""The kill matrix: which check catches which fault, and that no honest form is caught by any.
+
+`Trial` puts one subject through the checks, `kill_matrix` many in this process, `conformance.faults.parallel` many in
+several processes.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from conformance.checks import CHECKS, Check, Context, Examination
 from conformance.compare import remembering
 from conformance.hosts import InProcess
 from conformance.protocol import Target, TargetError
+from conformance.strength import strongest_first
 from conformance.suite import Plan, Tally
 
 CAUGHT, PASSED, SKIPPED, ERROR = "caught", "passed", "skipped", "error"
@@ -53,6 +58,7 @@ class Cell:
         message: what is wrong, or why the check was skipped.
         case: number of the first failing case, from 1; 0 where none failed.
         step: the step at which it failed.
+        regime: of that case.
         accuracy: the best accuracy class that held, where it passed.
         seconds: that the check took.
 
@@ -65,8 +71,14 @@ class Cell:
     message: str = ""
     case: int = 0
     step: int = 0
+    regime: str = ""
     accuracy: str | None = None
     seconds: float = 0.0
+
+    @property
+    def kills(self) -> bool:
+        """Whether the subject did not get past this check."""
+        return self.status in (CAUGHT, ERROR)
 
 
 @dataclass(frozen=True)
@@ -92,20 +104,18 @@ class Matrix:
 
     def killers(self, subject: str) -> list[str]:
         """The checks that catch a subject in some dtype."""
-        return list(dict.fromkeys(c.check for c in self.of(subject) if c.status in (CAUGHT, ERROR)))
+        return list(dict.fromkeys(c.check for c in self.of(subject) if c.kills))
 
     def survivors(self) -> list[tuple[str, str]]:
         """(fault, dtype) for each dtype of a fault in which no check catches it."""
         seen = dict.fromkeys((c.subject, c.dtype) for c in self.cells)
-        caught = {(c.subject, c.dtype) for c in self.cells if c.status in (CAUGHT, ERROR)}
+        caught = {(c.subject, c.dtype) for c in self.cells if c.kills}
         return [pair for pair in seen if pair not in caught]
 
     def kills(self) -> dict[str, list[str]]:
         """For each check the subjects that it catches."""
         return {
-            check: list(
-                dict.fromkeys(c.subject for c in self.cells if c.check == check and c.status in (CAUGHT, ERROR))
-            )
+            check: list(dict.fromkeys(c.subject for c in self.cells if c.check == check and c.kills))
             for check in self.checks
         }
 
@@ -113,6 +123,12 @@ class Matrix:
         """For each check the subjects that it alone catches."""
         alone = {subject: killers[0] for subject in self.subjects if len(killers := self.killers(subject)) == 1}
         return {check: [s for s, killer in alone.items() if killer == check] for check in self.checks}
+
+    def only_shown_by(self) -> dict[str, list[str]]:
+        """For each regime the subjects that nothing but its cases shows; the first failing case of a check counts."""
+        shown = {s: {c.regime for c in self.of(s) if c.kills} for s in self.subjects}
+        regimes = sorted(set().union(*shown.values()) - {""})
+        return {regime: [s for s, by in shown.items() if by == {regime}] for regime in regimes}
 
     def idle(self, few: int = 5) -> list[str]:
         """The checks that tell nothing: each subject that they catch is caught by more than `few` others too."""
@@ -128,7 +144,7 @@ class Matrix:
 
     def first(self, subject: str) -> Cell | None:
         """The first cell in which a subject is caught."""
-        return next((c for c in self.of(subject) if c.status in (CAUGHT, ERROR)), None)
+        return next((c for c in self.of(subject) if c.kills), None)
 
     def seconds(self, subject: str) -> float:
         """What running everything against a subject took."""
@@ -141,8 +157,33 @@ class Matrix:
             "cells": [asdict(c) for c in self.cells],
             "survivors": [list(pair) for pair in self.survivors()],
             "only_killed_by": self.only_killed_by(),
+            "only_shown_by": self.only_shown_by(),
             "idle": self.idle(),
         }
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What every subject is put through.
+
+    Attributes:
+        checks: ids, in the order in which they run.
+        profile: name of the profile.
+        dtypes: names; a subject runs in those that it concerns, and in its own where it concerns none of them.
+        seed: from which every random choice follows.
+        first_kill: no more checks in a dtype once one has caught the subject there.
+
+    """
+
+    checks: tuple[str, ...] = tuple(CHECKS)
+    profile: str = "quick"
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    seed: int = 0
+    first_kill: bool = False
+
+    def until_first_kill(self) -> Terms:
+        """The same with the strongest checks first, and no more of them than it takes."""
+        return replace(self, checks=tuple(strongest_first(self.checks)), first_kill=True)
 
 
 def kill_matrix(
@@ -157,36 +198,43 @@ def kill_matrix(
     """Run checks against faults or honest forms, in this process and without shrinking.
 
     Args:
-        subjects: faults of the catalogue, or honest forms; each runs in those of `dtypes` that it concerns, and in its
-            own where it concerns none of them.
+        subjects: faults of the catalogue, or honest forms.
         checks: by default all.
         profile: name of the profile.
-        dtypes: names of dtypes.
+        dtypes: names of dtypes, as in `Terms`.
         seed: from which every random choice follows.
         on_cell: called with each cell as it is done.
 
     """
     listed = list(CHECKS.values() if checks is None else checks)
+    trial = Trial(Terms(tuple(c.id for c in listed), profile, tuple(dtypes), seed))
     cells = []
     with remembering():
-        for cell in _cells(subjects, listed, profile, tuple(dtypes), seed):
+        for cell in (cell for subject in subjects for cell in trial.cells(subject)):
             cells.append(cell)
             if on_cell is not None:
                 on_cell(cell)
     return Matrix(profile, tuple(cells))
 
 
-def _cells(
-    subjects: Iterable[Subject], checks: list[Check], profile: str, dtypes: tuple[str, ...], seed: int
-) -> Iterator[Cell]:
-    drawn = _Drawn()
-    for subject in subjects:
-        host = InProcess(subject.target())
-        for dtype in [d for d in dtypes if d in subject.dtypes] or subject.dtypes:
-            plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=profile, seed=seed)
+class Trial:
+    """Puts one subject after the other through the checks; what one has cost the next need not pay again."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self.drawn = _Drawn()
+
+    def cells(self, subject: Subject) -> Iterator[Cell]:
+        """The cells of one subject; within `remembering()` they share their enclosures."""
+        terms, host = self.terms, InProcess(subject.target())
+        for dtype in [d for d in terms.dtypes if d in subject.dtypes] or subject.dtypes:
+            plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=terms.profile, seed=terms.seed)
             context = plan.context(host, dtype, lambda _cases, _trajectories: None)
-            for check in checks:
-                yield _cell(subject.id, drawn, check, context)
+            for check in terms.checks:
+                cell = _cell(subject.id, self.drawn, CHECKS[check], context)
+                yield cell
+                if terms.first_kill and cell.kills:
+                    break
 
 
 class _Drawn:
@@ -225,6 +273,10 @@ def _cell(name: str, drawn: _Drawn, check: Check, context: Context) -> Cell:
         return Cell(name, check.id, dtype, ERROR, str(error), tally.cases + 1, seconds=time.perf_counter() - began)
     seconds, violation = time.perf_counter() - began, tally.violation
     if violation is not None:
-        return Cell(name, check.id, dtype, CAUGHT, violation.message, tally.cases, violation.step, None, seconds)
+        assert tally.failing_case is not None
+        regime = tally.failing_case.regime
+        return Cell(
+            name, check.id, dtype, CAUGHT, violation.message, tally.cases, violation.step, regime, None, seconds
+        )
     accuracy = max(tally.classes) if tally.classes else None
-    return Cell(name, check.id, dtype, PASSED, "", 0, 0, accuracy, seconds)
+    return Cell(name, check.id, dtype, PASSED, accuracy=accuracy, seconds=seconds)
