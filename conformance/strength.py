@@ -1,8 +1,9 @@
 """The order in which a run takes its checks: those first that find most for what they cost.
 
 `STRONGEST_FIRST` is read off the kill matrix: each next check is the one that catches most of what is left a second
-(`conformance.faults.evidence.strongest_first`).  `adam-conformance faults --format json` gives the list by that name; to
-renew it, put it here.  The order decides how soon a defect shows and nothing else; what is not listed comes last.
+(`conformance.faults.evidence.strongest_first`).  `adam-conformance faults --format json` gives the list by that
+name; to renew it, put it here.  The order decides how soon a defect shows, and nothing else; what is not listed comes
+last.
 """
 
 from __future__ import annotations

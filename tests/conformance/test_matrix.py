@@ -94,13 +94,13 @@ class TestEvidence:
         assert "flagged in-pieces in float32 by update.ordinary" in shown(found)
 
     def test_a_check_needs_a_kill_or_a_clause_of_its_own(self):
-        caught_by_both = [cell("epsilon-hat", c, "caught") for c in ("update.ordinary", "update.near-epsilon")]
-        found = evidence(*caught_by_both, costs={"update.ordinary": 1.0, "update.near-epsilon": 1.0})
+        caught_by_both = [cell("epsilon-hat", c, "caught") for c in ("groups.flags", "update.near-epsilon")]
+        found = evidence(*caught_by_both, costs={"groups.flags": 1.0, "update.near-epsilon": 1.0})
         assert own_clauses("update.near-epsilon") == ["UPD-4"]
-        assert own_clauses("update.ordinary") == []
-        assert found.redundant == ["update.ordinary"]
+        assert own_clauses("groups.flags") == []
+        assert found.redundant == ["groups.flags"]
         assert not found.ok
-        assert "for nothing update.ordinary" in shown(found)
+        assert "for nothing groups.flags" in shown(found)
         assert evidence(*caught_by_both).redundant == []
 
     def test_the_strongest_check_is_the_one_that_catches_most_of_the_rest_a_second(self):
