@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from adam_ref import Dialect
+from adam_ref import ADAM, Dialect
 from adam_ref.dialect import DialectError, named_dialect
 from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.checks import CHECKS, Check
@@ -21,6 +21,7 @@ from conformance.protocol import TargetError, raised
 from conformance.report import ERROR, FAIL, SKIP, CheckResult, Report
 from conformance.suite import Plan, iterate, not_run, run, run_one
 from conformance.targets import adapt, load_target
+from conformance.targets.registry import declared
 from conformance.usage import UsageError
 from conformance.waivers import known
 
@@ -50,7 +51,7 @@ class ConformanceWarning(UserWarning):
 def check_adam(
     target: Any,
     *,
-    dialect: str | Dialect = "adam",
+    dialect: str | Dialect | None = None,
     dtypes: Sequence[str] = DTYPES,
     device: str = "cpu",
     profile: str = "standard",
@@ -63,7 +64,7 @@ def check_adam(
 
     Args:
         target: an optimizer class of torch, a function, an object of the plug-in protocol, or an address.
-        dialect: the declared one, or its name.
+        dialect: the declared one, or its name; where it is None, what the address is listed as, or else `adam`.
         dtypes: names of the parameter dtypes to try.
         device: "cpu" or "cuda".
         profile: "quick", "standard" or "thorough".
@@ -101,7 +102,7 @@ def check_adam(
 def parametrize_with_checks(
     targets: Iterable[Any],
     *,
-    dialect: str | Dialect = "adam",
+    dialect: str | Dialect | None = None,
     dtypes: Sequence[str] = DTYPES,
     device: str = "cpu",
     profile: str = "standard",
@@ -215,18 +216,20 @@ def address_of(target: Any) -> str:
 
 def _plan(
     target: Any,
-    dialect: str | Dialect,
+    dialect: str | Dialect | None,
     dtypes: Sequence[str],
     device: str,
     profile: str,
     seed: int,
     only: Sequence[str],
 ) -> Plan:
-    if isinstance(dialect, str):
-        try:
+    try:
+        if dialect is None:
+            dialect = declared(target) if isinstance(target, str) else ADAM
+        elif isinstance(dialect, str):
             dialect = named_dialect(dialect)
-        except DialectError as error:
-            raise UsageError(str(error)) from error
+    except DialectError as error:
+        raise UsageError(str(error)) from error
     for name, given in (("dtypes", dtypes), ("only", only)):
         if isinstance(given, str):
             raise UsageError(f"{name} = {given!r} is not allowed: it must be a sequence of names, as in [{given!r}]")

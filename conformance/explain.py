@@ -17,7 +17,7 @@ from conformance.checks import CHECKS
 from conformance.diagnosis import FAMILIES
 from conformance.faults import CATALOGUE
 from conformance.specs import clauses
-from conformance.targets import BUILT_IN
+from conformance.targets.registry import Registered, everything
 from conformance.usage import UsageError, near
 
 Facts = Iterator[tuple[str, str]]
@@ -146,7 +146,21 @@ def _fault(name: str) -> Facts:
     yield "stands for", _joined(fault.stands_for)
 
 
+def _targets() -> dict[str, Registered]:
+    return {found.target.address: found for found in everything()}
+
+
+def _target_line(name: str) -> str:
+    found = _targets()[name]
+    missing = found.missing()
+    return f"{found.target.what} (dialect {found.target.dialect}{'; not installed' if missing else ''})"
+
+
 def _target(name: str) -> Facts:
+    found = _targets()[name]
+    yield f"dialect {found.target.dialect}", _dialect_line(found.target.dialect)
+    yield "dtypes", _joined(found.target.dtypes)
+    yield "needs", f"{_joined(found.target.packages)}: {found.project.install}"
     yield "try", f"adam-conformance check '{name}'"
 
 
@@ -163,7 +177,7 @@ KINDS: dict[str, Kind] = {
     "clauses": Kind("clause", lambda: clauses().keys(), _clause_line, _clause),
     "dialects": Kind("dialect", DIALECTS.keys, _dialect_line, _dialect),
     "regimes": Kind("regime", REGIMES.keys, lambda id: REGIMES[id].reason, _regime),
-    "targets": Kind("target", BUILT_IN.keys, lambda id: BUILT_IN[id], _target),
+    "targets": Kind("target", lambda: _targets().keys(), _target_line, _target),
     "theorems": Kind("theorem", THEOREMS.keys, _theorem_line, _theorem),
     "faults": Kind("fault", CATALOGUE.keys, lambda id: CATALOGUE[id].title, _fault),
 }

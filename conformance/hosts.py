@@ -26,6 +26,7 @@ from conformance import wire
 from conformance.answers import most_bytes, wrong_trajectory
 from conformance.capabilities import Capabilities, CapabilityError
 from conformance.case import Case, Trajectory
+from conformance.interpreters import SearchPath
 from conformance.limits import GIB, Limits
 from conformance.pipes import Channel, FloodError
 from conformance.protocol import Target, TargetError, printable, raised, run_together
@@ -80,16 +81,26 @@ class Isolated:
         dialect: the declared one, or `None`.
         device: "cpu" or "cuda".
         limits: what the worker may use up.
+        python: the interpreter that the worker runs in, with NumPy and ml_dtypes; ours where it is None.
 
     Raises:
         TargetError: importing or adapting the target failed, hung or killed the worker, or it went past a limit.
 
     """
 
-    def __init__(self, address: str, *, dialect: Dialect | None, device: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        dialect: Dialect | None,
+        device: str,
+        limits: Limits | None = None,
+        python: str | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         self.asked, self.waited, self.over = 0, 0.0, ""
         self.mark = f"ADAM_CONFORMANCE_WORKER={uuid.uuid4().hex}"
+        self.path = SearchPath(python)
         (their_requests, requests), (answers, their_answers) = os.pipe(), os.pipe()
         (output, their_output), (self.words, their_words), (their_lifeline, self.lifeline) = (
             os.pipe() for _ in range(3)
@@ -97,7 +108,7 @@ class Isolated:
         theirs = (their_requests, their_answers, their_words, their_lifeline)
         most = (self.limits.memory, self.limits.processes)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "conformance.warden", *map(str, (*theirs, *most))],
+            [python or sys.executable, "-m", "conformance.warden", *map(str, (*theirs, *most))],
             stdin=subprocess.DEVNULL,
             stdout=their_output,
             stderr=their_output,
@@ -105,7 +116,7 @@ class Isolated:
             start_new_session=True,
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "PYTHONPATH": self.path.value,
                 **dict([self.mark.split("=")]),
             },
         )
@@ -231,6 +242,7 @@ class Isolated:
             self._end_without_warden()
         self.channel.close()
         os.close(self.words)
+        self.path.close()
 
     def _end_without_warden(self) -> None:
         """Where the warden is gone: end what is known by its environment, if there is a /proc."""

@@ -24,7 +24,7 @@ from adam_ref import DIALECTS, Hyperparameters, __version__
 from adam_ref.arrays import Array
 from adam_ref.dialect import name_of
 from conformance.case import Case
-from conformance.commands import to_check
+from conformance.commands import importable, to_check
 from conformance.compare import Violation
 from conformance.diagnosis import FAMILIES, Diagnosis
 from conformance.report import (
@@ -43,6 +43,7 @@ from conformance.report import (
     suite_hash,
 )
 from conformance.specs import SpecError, clauses
+from conformance.targets.registry import listing
 
 if TYPE_CHECKING:
     from conformance.explain import Explanation
@@ -93,11 +94,19 @@ def blocks(report: Report, file: str | None = None) -> Iterator[RenderableType]:
     yield Group("", verdict(report))
 
 
+def _as_listed(report: Report) -> str:
+    """Where the target has a name, whether it was held to what that name is declared to be."""
+    if not importable(report.target) or (listed := listing(report.target)) is None:
+        return ""
+    same = listed.dialect == report.dialect
+    return f" (as {listed.target.address} is listed)" if same else f" (listed as {listed.target.dialect})"
+
+
 def heading(report: Report) -> RenderableType:
     """What was judged, as what, and by what."""
     rows = (
         ("target", f"{report.target} (version {report.version})"),
-        ("dialect", name_of(report.dialect)),
+        ("dialect", name_of(report.dialect) + _as_listed(report)),
         ("profile", f"{report.profile}, seed {report.seed}"),
         ("suite", f"adam-conformance {__version__}, hash {suite_hash()}"),
     )

@@ -36,6 +36,7 @@ class Plan:
         seed: every random choice follows from it.
         only: ids of checks, chapters or clauses to keep; empty keeps all.
         address: how the command line names the target, for the line that reproduces a finding.
+        python: the interpreter that the target runs in, where it is not ours.
 
     Raises:
         UsageError: a profile, device, dtype, check, chapter or clause that does not exist.
@@ -49,6 +50,7 @@ class Plan:
     seed: int = 0
     only: tuple[str, ...] = ()
     address: str = ""
+    python: str = ""
 
     def __post_init__(self) -> None:
         allowed = {"profile": tuple(PROFILES), "device": DEVICES, "dtype": (*FORMATS, *COMPONENTS)}
@@ -86,6 +88,7 @@ class Plan:
             device=self.device,
             profile=self.profile,
             seed=self.seed,
+            python=self.python,
         )
 
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 )
 @options.target_argument(required=False)
 @click.option(
-    "--dialect", "dialect_name", default="adam", show_default=True, metavar="NAME", help="See `list dialects`."
+    "--dialect",
+    "dialect_name",
+    metavar="NAME",
+    help="See `list dialects`.  [default: as TARGET is listed by `list targets`, otherwise adam]",
 )
 @options.dtype_option
 @options.device_option
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 @options.common_options
 def check(
     target: str,
-    dialect_name: str,
+    dialect_name: str | None,
     dtypes: tuple[str, ...],
     device: str,
     profile: str,
@@ -55,6 +58,7 @@ def check(
     output: Path | None,
     junit: Path | None,
     limits: Limits,
+    python: str | None,
     in_process: bool,
     no_color: bool,
     **axes: str | None,
@@ -65,13 +69,13 @@ def check(
     torch.optim.Optimizer, a function over NumPy arrays, or an object of the plug-in protocol.  The shipped torch Adam
     where none is named.
     """
-    dialect = options.dialect_of(dialect_name, axes)
+    dialect = options.dialect_of(dialect_name, axes, target)
     if output is not None and output == junit:
         raise UsageError(f"--output and --junit both name {str(output)!r}: the second would overwrite the first")
-    with opening(target, dialect, device, limits, in_process=in_process) as begun:
+    with opening(target, dialect, device, limits, in_process=in_process, python=python) as begun:
         from conformance.suite import Plan
 
-        plan = Plan(dialect, tuple(dict.fromkeys(dtypes)), device, profile, seed, only, target)
+        plan = Plan(dialect, tuple(dict.fromkeys(dtypes)), device, profile, seed, only, target, python or "")
         waivers = _waivers(waivers_file)
         report = _run(begun, plan, colour=not no_color).waiving(waivers)
     _write(report, output, junit)

@@ -25,6 +25,7 @@ def identify(
     device: str,
     form: str,
     limits: Limits,
+    python: str | None,
     in_process: bool,
     no_color: bool,
 ) -> int:
@@ -32,7 +33,7 @@ def identify(
 
     The answer comes from a few probes of its parameters alone. It is no verdict: `check --dialect` gives that.
     """
-    with opening(target, None, device, limits, in_process=in_process) as begun:
+    with opening(target, None, device, limits, in_process=in_process, python=python) as begun:
         from conformance import identify as probing
         from conformance.protocol import TargetError
 

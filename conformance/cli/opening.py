@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from conformance.usage import UsageError
+
 if TYPE_CHECKING:
     from adam_ref import Dialect
     from conformance.hosts import Host, Isolated
@@ -22,16 +24,31 @@ class Opening:
         device: "cpu" or "cuda".
         limits: what its worker may use up.
         in_process: run the target here and not in a worker.
+        python: the interpreter of the worker, ours where it is None.
+
+    Raises:
+        UsageError: another interpreter and no worker.
 
     """
 
-    def __init__(self, address: str, dialect: Dialect | None, device: str, limits: Limits, *, in_process: bool) -> None:
+    def __init__(
+        self,
+        address: str,
+        dialect: Dialect | None,
+        device: str,
+        limits: Limits,
+        *,
+        in_process: bool,
+        python: str | None = None,
+    ) -> None:
+        if in_process and python is not None:
+            raise UsageError("--in-process leaves no choice of --python: name one of the two")
         self.address, self.dialect, self.device = address, dialect, device
         self.worker: Isolated | None = None
         if not in_process:
             from conformance.hosts import Isolated
 
-            self.worker = Isolated(address, dialect=dialect, device=device, limits=limits)
+            self.worker = Isolated(address, dialect=dialect, device=device, limits=limits, python=python)
 
     def wait(self) -> Host:
         """The target, ready to run; raises `TargetError` where it cannot be."""
@@ -50,10 +67,16 @@ class Opening:
 
 @contextlib.contextmanager
 def opening(
-    address: str, dialect: Dialect | None, device: str, limits: Limits, *, in_process: bool
+    address: str,
+    dialect: Dialect | None,
+    device: str,
+    limits: Limits,
+    *,
+    in_process: bool,
+    python: str | None = None,
 ) -> Iterator[Opening]:
     """Start a target and end it whatever happens; what it prints meanwhile stays out of our standard output."""
-    begun = Opening(address, dialect, device, limits, in_process=in_process)
+    begun = Opening(address, dialect, device, limits, in_process=in_process, python=python)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield begun

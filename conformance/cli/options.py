@@ -40,12 +40,16 @@ def _axis_options() -> list[click.Parameter]:
     ]
 
 
-def dialect_of(name: str, axes: dict[str, str | None]) -> Dialect:
-    """The dialect called `name` with the axes that were given replaced; raises `UsageError` on an unknown name."""
+def dialect_of(name: str | None, axes: dict[str, str | None], target: str = "") -> Dialect:
+    """The dialect called `name`, or the one that `target` is declared to be, with the axes that were given replaced.
+
+    Raises `UsageError` on an unknown name.
+    """
     from adam_ref.dialect import AXES, DialectError, named_dialect
+    from conformance.targets.registry import declared
 
     try:
-        dialect = named_dialect(name)
+        dialect = declared(target) if name is None else named_dialect(name)
     except DialectError as error:
         raise UsageError(str(error)) from error
     given = {
@@ -59,7 +63,8 @@ def dialect_of(name: str, axes: dict[str, str | None]) -> Dialect:
 def _target_address(_: click.Context, __: click.Parameter, address: str | None) -> str:
     """What the command line names, or the shipped Adam; what is no address at all is a usage error."""
     from conformance.protocol import TargetError
-    from conformance.targets import DEFAULT_TARGET, parse_address
+    from conformance.targets import DEFAULT_TARGET
+    from conformance.targets.addresses import parse_address
 
     named = DEFAULT_TARGET if address is None else address
     try:
@@ -137,6 +142,12 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=Limits.memory / GIB,
             metavar="GIB",
             help="A target that takes more could not be run.",
+        ),
+        click.option(
+            "--python",
+            type=click.Path(exists=True, dir_okay=False, executable=True),
+            metavar="FILE",
+            help="The interpreter that the target runs in, with NumPy and ml_dtypes beside what the target needs.",
         ),
         click.option("--in-process", is_flag=True, help="No worker, and no protection: no limits, hangs, crashes."),
         click.option("--no-color", is_flag=True, help="No colours in a terminal either."),

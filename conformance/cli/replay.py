@@ -13,13 +13,15 @@ from conformance.usage import UsageError
 @click.command(epilog="Exit status: 0 it is gone, 1 it is still there, 2 usage, 3 the target could not be run.")
 @click.argument("which", metavar="REPORT#N")
 @options.common_options
-def replay(which: str, limits: Limits, in_process: bool, no_color: bool) -> int:
+def replay(which: str, limits: Limits, python: str | None, in_process: bool, no_color: bool) -> int:
     """Run finding N of a report file again, from the report alone."""
     from conformance.protocol import TargetError
     from conformance.report import read_finding
 
     recorded = read_finding(*_parsed(which))
-    with opening(recorded.target, recorded.dialect, recorded.device, limits, in_process=in_process) as begun:
+    with opening(
+        recorded.target, recorded.dialect, recorded.device, limits, in_process=in_process, python=python
+    ) as begun:
         from conformance.rendering import console, replayed
         from conformance.replay import not_again, run_again
 

@@ -5,84 +5,52 @@ To add a kind of target: write a module here that turns it into a `conformance.p
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import os
 import sys
 from typing import Any
-from urllib.parse import parse_qsl
 
 from adam_ref import Dialect
 from conformance.protocol import Target, TargetError, raised
+from conformance.targets.addresses import parse_address
 from conformance.targets.plain_object import PlainObject
+from conformance.targets.registry import registered
 
 DEFAULT_TARGET = "adam_ref.torch:Adam?optimized_update=False"
 """The shipped torch Adam, in the form of Algorithm 1."""
 
-BUILT_IN = {
-    DEFAULT_TARGET: "the shipped torch Adam, Algorithm 1 (dialect adam)",
-    "adam_ref.torch:Adam": "the shipped torch Adam, optimized update (dialect epsilon-hat)",
-    "adam_ref.torch:Adam?optimized_update=False&fused=True": "the same on torch's fused kernel",
-    "torch.optim:Adam?foreach=False": "torch's for-loop (dialect adam)",
-    "torch.optim:Adam?foreach=True": "torch's foreach (dialect adam)",
-    "torch.optim:Adam?fused=True": "torch's fused kernel (dialect adam)",
-    "torch.optim:AdamW": "torch's AdamW (dialect adamw)",
-}
-"""Addresses worth knowing; any other importable one works as well."""
-
-
-def parse_address(address: str) -> tuple[str, str, dict[str, Any]]:
-    """Module, qualified name and arguments of `package.module:Class?key=value&...`.
-
-    Values are Python literals where they read as such (`true` and `false` count), and strings otherwise.
-    """
-    path, _, query = address.partition("?")
-    module, colon, name = path.partition(":")
-    if not (module and colon and name):
-        raise TargetError(
-            f"{address!r} is no address of a target: write package.module:Class, for example torch.optim:Adam"
-        )
-    try:
-        arguments = parse_qsl(query, strict_parsing=bool(query))
-    except ValueError as error:
-        raise TargetError(f"{query!r} are no arguments of a target: write ?key=value&key=value") from error
-    keys = [key for key, _ in arguments]
-    if "" in keys or len(set(keys)) < len(keys):
-        raise TargetError(f"{query!r} are no arguments of a target: each needs a name, and a name of its own")
-    return module, name, {key: _literal(value) for key, value in arguments}
-
-
-def _literal(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
 
 def load_target(address: str, *, dialect: Dialect | None = None, device: str = "cpu") -> Target:
-    """Import what `address` names and adapt it; raises `TargetError` where that fails."""
-    module_name, name, arguments = parse_address(address)
+    """Make what is listed for `address`, or import and adapt what it names; raises `TargetError` where that fails."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    module, name, arguments = parse_address(address)
+    listed = registered(address)
+    if listed is not None and (missing := listed.missing()):
+        raise TargetError(f"{address} needs {' and '.join(missing)}: {listed.project.install}")
+    make = None if listed is None else listed.target.make
+    found = None if make is not None else _imported(module, name)
     try:
-        found: Any = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        raise TargetError(f"importing {module_name} {raised(error)}{_extra(error)}") from error
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise TargetError(f"{module_name} has no {name!r}")
-        found = getattr(found, part)
-    try:
-        target = adapt(found, arguments, dialect=dialect, device=device)
+        target = adapt(found, arguments, dialect=dialect, device=device) if make is None else make(**arguments)
     except TargetError:
         raise
     except (Exception, SystemExit) as error:
         raise TargetError(f"making a target of {address} {raised(error)}") from error
     target.name = address
     return target
+
+
+def _imported(module: str, name: str) -> Any:
+    try:
+        found: Any = importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"importing {module} {raised(error)}{_extra(error)}") from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise TargetError(f"{module} has no {name!r}")
+        found = getattr(found, part)
+    return found
 
 
 def adapt(

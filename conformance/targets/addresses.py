@@ -1,0 +1,39 @@
+"""Addresses of targets, `package.module:Class?key=value&...`."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+from urllib.parse import parse_qsl
+
+from conformance.protocol import TargetError
+
+
+def parse_address(address: str) -> tuple[str, str, dict[str, Any]]:
+    """Module, qualified name and arguments of `package.module:Class?key=value&...`.
+
+    Values are Python literals where they read as such (`true` and `false` count), and strings otherwise.
+    """
+    path, _, query = address.partition("?")
+    module, colon, name = path.partition(":")
+    if not (module and colon and name):
+        raise TargetError(
+            f"{address!r} is no address of a target: write package.module:Class, for example torch.optim:Adam"
+        )
+    try:
+        arguments = parse_qsl(query, strict_parsing=bool(query))
+    except ValueError as error:
+        raise TargetError(f"{query!r} are no arguments of a target: write ?key=value&key=value") from error
+    keys = [key for key, _ in arguments]
+    if "" in keys or len(set(keys)) < len(keys):
+        raise TargetError(f"{query!r} are no arguments of a target: each needs a name, and a name of its own")
+    return module, name, {key: _literal(value) for key, value in arguments}
+
+
+def _literal(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

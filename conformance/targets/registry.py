@@ -1,0 +1,153 @@
+"""Targets that have a name: what each is declared to be, and how it is made.
+
+A name reads like an address, `project:target?key=value`, and comes before what could be imported under it.  Ours are in
+`conformance.targets.frameworks`, one module a project, called like the project; anyone else's are found through the
+entry points of the group `adam_conformance.targets`, called like the project as well.  Either is asked only for names
+that begin with its own.
+
+To add a project: a module with a `PROJECT` there, and its extra in pyproject.toml; or in your own distribution
+
+    [project.entry-points."adam_conformance.targets"]
+    mylib = "mylib_conformance:PROJECT"
+
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from adam_ref import ADAM, Dialect
+from adam_ref.dialect import named_dialect
+from conformance.protocol import Target, TargetError, raised
+from conformance.targets.addresses import parse_address
+
+GROUP = "adam_conformance.targets"
+_OURS = "conformance.targets.frameworks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One target of a project.
+
+    Attributes:
+        address: `project:target?key=value&...`, the project's name first.
+        dialect: name of the dialect that it is declared to be, also with further arguments.
+        what: what it is, in a line.
+        make: from the arguments of the address, the target; None where the address is imported like any other.
+        dtypes: those in which it is judged for the published results; none where another entry speaks for it.
+        needs: top-level packages without which it does not run; the project's own where there are none.
+
+    """
+
+    address: str
+    dialect: str
+    what: str
+    make: Callable[..., Target] | None = None
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    needs: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The top-level packages that it runs on."""
+        return self.needs or (project_of(self.address),)
+
+
+@dataclass(frozen=True)
+class Project:
+    """An implementer of Adam.
+
+    Attributes:
+        name: the top-level package, with which every address begins.
+        install: the command that installs it.
+        targets: what it offers.
+
+    """
+
+    name: str
+    install: str
+    targets: tuple[Listed, ...]
+
+
+def project_of(address: str) -> str:
+    """The top-level package that an address begins with."""
+    return address.partition(":")[0].partition(".")[0]
+
+
+def projects() -> list[Project]:
+    """All projects, those of entry points behind ours; raises `TargetError` where one cannot be loaded."""
+    names = sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(_OURS).__path__))
+    others = sorted({point.name for point in importlib.metadata.entry_points(group=GROUP)} - set(names))
+    return [project for name in (*names, *others) for project in _projects(name)]
+
+
+def _projects(name: str) -> Iterator[Project]:
+    """The projects of that name: ours, then those of other distributions."""
+    module = f"{_OURS}.{name}"
+    try:
+        yield importlib.import_module(module).PROJECT
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+    for point in importlib.metadata.entry_points(group=GROUP, name=name):
+        try:
+            project = point.load()
+        except (Exception, SystemExit) as error:
+            raise TargetError(f"the entry point {point.name} = {point.value} of {GROUP} {raised(error)}") from error
+        if not isinstance(project, Project):
+            raise TargetError(f"the entry point {point.name} = {point.value} of {GROUP} names no Project")
+        yield project
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a name stands for: the project, and the target that it lists."""
+
+    project: Project
+    target: Listed
+
+    @property
+    def dialect(self) -> Dialect:
+        """The one that it is declared to be."""
+        return named_dialect(self.target.dialect)
+
+    def missing(self) -> list[str]:
+        """The packages that it needs and this interpreter has not."""
+        return [name for name in self.target.packages if find_spec(name) is None]
+
+
+def registered(address: str) -> Registered | None:
+    """What is listed for `address`: of the entries with its path whose arguments it has, the one with the most."""
+    module, name, arguments = parse_address(address)
+    best: Registered | None = None
+    most = -1
+    for project in _projects(project_of(address)):
+        for listed in project.targets:
+            of_module, of_name, wanted = parse_address(listed.address)
+            fits = (of_module, of_name) == (module, name) and wanted.items() <= arguments.items()
+            if fits and len(wanted) > most:
+                best, most = Registered(project, listed), len(wanted)
+    return best
+
+
+def listing(address: str) -> Registered | None:
+    """As `registered`, and None where its project cannot be loaded: whoever loads the target says why."""
+    try:
+        return registered(address)
+    except TargetError:
+        return None
+
+
+def declared(address: str) -> Dialect:
+    """The dialect that `address` is taken for where nobody says otherwise: as it is listed, or else Algorithm 1."""
+    found = listing(address)
+    return ADAM if found is None else found.dialect
+
+
+def everything() -> list[Registered]:
+    """All that is listed, in the order of `projects`."""
+    return [Registered(project, listed) for project in projects() for listed in project.targets]
