@@ -14,6 +14,7 @@ import numpy as np
 from adam_ref.arrays import Array
 from adam_ref.formats import FormatError
 from conformance.case import Case, Moments, Trajectory, dtype_named
+from conformance.manners import MANNERS
 
 _ANSWER, _ENTRY, _WIDEST = 1 << 20, 1 << 10, 16
 """Bytes: of an answer as a whole and of each parameter at each step, beside its numbers, and of one number."""
@@ -45,13 +46,11 @@ def wrong_parameters(case: Case, step: int, arrays: Any) -> str:
     return ""
 
 
-def wrong_state(case: Case, step: int, moments: Sequence[Moments]) -> str:
-    """What is wrong with the state after step number `step` (from 0)."""
+def wrong_state(case: Case, moments: Sequence[Moments]) -> str:
+    """What is wrong with the state after a step; that a moment is missing is for the checks to say."""
     if len(moments) != len(case.parameters):
         return f"state gave {len(moments)} entries for {len(case.parameters)} parameters"
     for i, (moment, parameter) in enumerate(zip(moments, case.parameters, strict=True)):
-        if case.gradients[step][i] is not None and parameter.size and (moment.m is None or moment.v is None):
-            return f"state gave no {'v' if moment.v is None else 'm'} of parameter {i}"
         if not (moment.step is None or isinstance(moment.step, int | float)):
             return f"state gave {_describe(moment.step)} for the counter of parameter {i}; a number is expected"
         for name in ("m", "v", "v_max"):
@@ -82,21 +81,23 @@ def _is_number(dtype: np.dtype[Any]) -> bool:
 
 def wrong_trajectory(case: Case, trajectory: Trajectory, *, state: bool) -> str:
     """What is wrong with an answer as a whole, where `state` says whether the target claims to show its state."""
-    wanted = {"parameters": case.steps, "moments": case.steps if state else 0}
-    for name, count in wanted.items():
+    if trajectory.refused and not (case.manner and MANNERS[case.manner].refusable):
+        return "the answer refuses what may not be refused"
+    made = min(len(trajectory.parameters), case.steps) if trajectory.refused else case.steps
+    for name, count in {"parameters": made, "moments": made if state else 0}.items():
         if len(getattr(trajectory, name)) != count:
             return f"the answer has {name} of {len(getattr(trajectory, name))} steps; {count} are expected"
     for step, arrays in enumerate(trajectory.parameters):
         if wrong := wrong_parameters(case, step, arrays):
             return wrong
-    for step, moments in enumerate(trajectory.moments):
-        if wrong := wrong_state(case, step, moments):
+    for moments in trajectory.moments:
+        if wrong := wrong_state(case, moments):
             return wrong
     places = {(step, i) for step in range(case.steps) for i in range(len(case.parameters))}
     if not places.issuperset(trajectory.changed_gradients):
         return f"the answer has changed gradients at {trajectory.changed_gradients[:3]}, which the case has not"
-    if not all(isinstance(words, str) for words in trajectory.shared):
-        return "the answer says of shared memory what are no words"
+    if not all(isinstance(words, str) for words in (*trajectory.shared, *trajectory.noticed, trajectory.refused)):
+        return "the answer says in the place of words what are none"
     return ""
 
 

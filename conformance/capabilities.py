@@ -10,6 +10,7 @@ from adam_ref import Hyperparameters
 from adam_ref.dialect import AXES
 from adam_ref.formats import COMPONENTS, FORMATS
 from adam_ref.hyperparameters import HyperparameterError
+from conformance.manners import MANNERS
 
 DEVICES = ("cpu", "cuda")
 
@@ -21,6 +22,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "devices": DEVICES,
     "settable": SETTABLE,
     "weight_decay": AXES["weight_decay"],
+    "manners": tuple(MANNERS),
 }
 """Claims that are names, and which names there are."""
 
@@ -45,7 +47,9 @@ class Capabilities:
         state: the moments can be read.
         counter: a step counter can be read with the state.
         checkpoint: `save` and `load`.
+        fast_forward: its step counter can be written (`fast_forward`).
         several: more than one parameter array at a time.
+        manners: ways of working with it that its adapter knows (`conformance.manners`).
         flush_to_zero: it runs where subnormal numbers are flushed to zero.
 
     Raises:
@@ -64,7 +68,9 @@ class Capabilities:
     state: bool = False
     counter: bool = False
     checkpoint: bool = False
+    fast_forward: bool = False
     several: bool = True
+    manners: tuple[str, ...] = ()
     flush_to_zero: bool = False
 
     def __post_init__(self) -> None:

@@ -30,6 +30,8 @@ class Case:
         checkpoint_after: save after that many steps, and continue in a new session that loads what was saved.
         regime: the name of the family that the history belongs to.
         device: "cpu" or "cuda".
+        skipped: steps with zero gradients that count as made before the first one: its number is `skipped + 1`.
+        manner: how the caller works with the target (`conformance.manners`); empty: plainly.
 
     """
 
@@ -41,6 +43,8 @@ class Case:
     checkpoint_after: int | None = None
     regime: str = ""
     device: str = "cpu"
+    skipped: int = 0
+    manner: str = ""
 
     @property
     def steps(self) -> int:
@@ -60,6 +64,15 @@ class Case:
     def up_to(self, steps: int) -> Case:
         """The first `steps` steps of this run."""
         return replace(self, gradients=self.gradients[:steps], lrs=self.lrs[:steps])
+
+    def of_parameter(self, parameter: int) -> Case:
+        """The run of one parameter alone, in its shape."""
+        return replace(
+            self,
+            parameters=(self.parameters[parameter],),
+            hyperparameters=(self.hyperparameters[parameter],),
+            gradients=tuple((g[parameter],) for g in self.gradients),
+        )
 
     def of_element(self, parameter: int, element: int) -> Case:
         """The run of one element alone: one parameter of shape (1,)."""
@@ -100,6 +113,10 @@ class Trajectory:
         moments: after each step, the state of every parameter; empty where the target does not show it.
         changed_gradients: (step, parameter) of every gradient that was not the same after the step.
         shared: in words, arrays that share memory and must not.
+        noticed: in sentences, what the adapter saw go wrong that no number shows (a closure called twice, memory
+            changed beside a parameter).
+        refused: what the target said when it refused to be worked with in the manner of the case; empty where it did
+            not.  The steps before are there, the later ones are not.
 
     """
 
@@ -107,6 +124,8 @@ class Trajectory:
     moments: tuple[tuple[Moments, ...], ...] = ()
     changed_gradients: tuple[tuple[int, int], ...] = ()
     shared: tuple[str, ...] = field(default=())
+    noticed: tuple[str, ...] = ()
+    refused: str = ""
 
 
 def array_to_json(array: Array) -> dict[str, Any]:
@@ -136,6 +155,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "gradients": [[None if g is None else array_to_json(g) for g in step] for step in case.gradients],
         "lrs": [None if lr is None else lr.hex() for lr in case.lrs],
         "checkpoint_after": case.checkpoint_after,
+        "skipped": case.skipped,
+        "manner": case.manner,
     }
 
 
@@ -150,6 +171,8 @@ def case_from_json(data: dict[str, Any]) -> Case:
         checkpoint_after=data["checkpoint_after"],
         regime=data["regime"],
         device=data["device"],
+        skipped=data["skipped"],
+        manner=data["manner"],
     )
     _require_coherent(case)
     return case

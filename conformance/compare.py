@@ -173,7 +173,7 @@ class _Remembered:
 
 
 def _computed(case: Case, parameter: int, dialect: Dialect, numerics: Numerics) -> Iterator[Boxes]:
-    enclosure = start(case.parameters[parameter], numerics)
+    enclosure = replace(start(case.parameters[parameter], numerics), t=case.skipped)
     for step, gradients in enumerate(case.gradients):
         gradient = gradients[parameter]
         if gradient is not None:

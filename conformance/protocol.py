@@ -17,6 +17,7 @@ from adam_ref.arrays import Array
 from conformance.answers import wrong_parameters, wrong_state
 from conformance.capabilities import Capabilities
 from conformance.case import Case, Moments, Trajectory
+from conformance.manners import MANNERS
 
 _LONGEST, _SENTENCES = 2000, 20
 """Characters that a target's own words may take in an error message, and sentences that it may say of its memory."""
@@ -69,9 +70,12 @@ class Target(Protocol):
 
     Sessions may offer more than `step`, each used only where the capability is claimed: `state() -> list of Moments`
     (or of mappings with the keys m, v, v_max, step), `save() -> Any` and `load(saved)` ("checkpoint": everything that
-    later steps depend on, a learning rate that was set included), `set_lr(lr)` ("lr_schedule"), `held_gradients()` (the
-    gradients as the target holds them after a step, where it converts them) and `shared_memory() -> list of sentences`
-    (where its arrays overlap and must not).
+    later steps depend on, a learning rate that was set included), `set_lr(lr)` ("lr_schedule"), `fast_forward(steps)`
+    ("fast_forward": before the first step, what so many steps with zero gradients leave), `held_gradients()` (the
+    gradients as the target holds them after a step, where it converts them), `shared_memory() -> list of sentences`
+    (where its arrays overlap and must not) and `noticed() -> list of sentences` (what else went wrong that no number
+    shows).  A target that claims manners has `start_in(manner, parameters, hyperparameters)`, which gives a session
+    that is worked with in that manner.
     """
 
     name: str
@@ -106,16 +110,42 @@ class _Run:
         self.moments: list[tuple[Moments, ...]] = []
         self.changed: list[tuple[int, int]] = []
         self.shared: list[str] = []
+        self.noticed: list[str] = []
+        self.refused = ""
+        self.session: Any = None
+        self._unless_refused(self._begin)
+
+    def _begin(self) -> None:
         self.session = self._start()
+        if self.case.skipped:
+            self._call("fast_forward", lambda: self.session.fast_forward(self.case.skipped))
 
     def _start(self) -> Any:
-        given = [p.copy() for p in self.current]
-        return self._call("start", lambda: self.target.start(given, [replace(h) for h in self.case.hyperparameters]))
+        given, hypers = [p.copy() for p in self.current], [replace(h) for h in self.case.hyperparameters]
+        if self.case.manner:
+            return self._call("start", lambda: self.target.start_in(self.case.manner, given, hypers))  # type: ignore[attr-defined]
+        return self._call("start", lambda: self.target.start(given, hypers))
+
+    def _unless_refused(self, function: Any) -> None:
+        """Do it; where the manner may be refused, an exception of the target's ends the run and is kept."""
+        try:
+            function()
+        except TargetError as error:
+            if error.fatal or error.__cause__ is None or not (self.case.manner and MANNERS[self.case.manner].refusable):
+                raise
+            self.refused = str(error)
+            if self.target.capabilities.state:
+                del self.parameters[len(self.moments) :]
+        if self.session is not None and hasattr(self.session, "noticed"):
+            said = self._call("noticed", lambda: list(self.session.noticed())[:_SENTENCES])
+            self.noticed = [printable(str(words), _LONGEST // 10) for words in said]
 
     def step(self, step: int) -> None:
-        """Make step number `step` (from 0), where the case has it."""
-        if step >= self.case.steps:
-            return
+        """Make step number `step` (from 0), where the case has it and the target has not refused."""
+        if step < self.case.steps and not self.refused:
+            self._unless_refused(lambda: self._step(step))
+
+    def _step(self, step: int) -> None:
         if step < len(self.case.lrs) and (lr := self.case.lrs[step]) is not None:
             self._call("set_lr", lambda: self.session.set_lr(lr))
         given = [None if g is None else g.copy() for g in self.case.gradients[step]]
@@ -134,14 +164,14 @@ class _Run:
             if before is not None and not _same_bits(before, after):
                 self.changed.append((step, i))
         if self.target.capabilities.state:
-            self.moments.append(self._call("state", lambda: self._state(step)))
+            self.moments.append(self._call("state", self._state))
         if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
             said = self._call("shared_memory", lambda: list(self.session.shared_memory())[:_SENTENCES])
             self.shared.extend(printable(str(words), _LONGEST // 10) for words in said)
 
-    def _state(self, step: int) -> tuple[Moments, ...]:
+    def _state(self) -> tuple[Moments, ...]:
         moments = tuple(map(_as_moments, self.session.state()))
-        if wrong := wrong_state(self.case, step, moments):
+        if wrong := wrong_state(self.case, moments):
             raise TargetError(wrong)
         return moments
 
@@ -162,7 +192,14 @@ class _Run:
 
     def trajectory(self) -> Trajectory:
         """What was seen."""
-        return Trajectory(tuple(self.parameters), tuple(self.moments), tuple(self.changed), tuple(self.shared))
+        return Trajectory(
+            tuple(self.parameters),
+            tuple(self.moments),
+            tuple(self.changed),
+            tuple(self.shared),
+            tuple(self.noticed),
+            self.refused,
+        )
 
 
 def _as_moments(given: Any) -> Moments:

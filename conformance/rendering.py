@@ -27,6 +27,7 @@ from conformance.case import Case
 from conformance.commands import importable, to_check
 from conformance.compare import Violation
 from conformance.diagnosis import FAMILIES, Diagnosis
+from conformance.manners import MANNERS
 from conformance.report import (
     CONFORMS,
     COULD_NOT_RUN,
@@ -252,6 +253,8 @@ def case_lines(case: Case) -> Iterator[tuple[str, str]]:
         yield "", f"... and {case.steps - _STEPS} more steps"
     if case.checkpoint_after is not None:
         yield "saved", f"and loaded after step {case.checkpoint_after}"
+    if case.manner:
+        yield "manner", MANNERS[case.manner].words
 
 
 def _unusual(hyper: Hyperparameters) -> str:

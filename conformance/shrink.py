@@ -39,10 +39,12 @@ def shrink(case: Case, violation: Violation, examine: Examine) -> Shrunk:
     best = _Best(case, violation, examine)
     if violation.step:
         best.try_(case.up_to(violation.step))
+    if violation.step and len(case.parameters) > 1:
+        best.try_(best.case.of_parameter(violation.parameter))
     if violation.step and case.checkpoint_after is None:
-        e = violation.element // _parts(case)
-        if not best.try_(best.case.of_element(violation.parameter, e)):
-            best.try_(best.case.up_to_element(violation.parameter, e))
+        e, i = best.violation.element // _parts(case), best.violation.parameter
+        if not best.try_(best.case.of_element(i, e)):
+            best.try_(best.case.up_to_element(i, e))
     base = best.case
     if base.steps <= _MOST_STEPS and base.elements <= _MOST_ELEMENTS:
         with warnings.catch_warnings():

@@ -157,6 +157,8 @@ def trajectory_from_message(message: dict[str, Any]) -> Trajectory:
             tuple(tuple(Moments(**m) for m in step) for step in message["moments"]),
             tuple((step, i) for step, i in message["changed_gradients"]),
             tuple(message["shared"]),
+            tuple(message["noticed"]),
+            message["refused"],
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WireError(f"no trajectory: {error}") from error

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from conformance.checks import groups, metamorphic, purity, special_values, state, update
+from conformance.checks import (
+    checkpoints,
+    gradients,
+    groups,
+    hyperparameters,
+    layouts,
+    metamorphic,
+    purity,
+    special_values,
+    state,
+    update,
+)
 from conformance.checks.base import PROFILES, Check, Context, Examination, Profile
 
 CHECKS: dict[str, Check] = {
     check.id: check
-    for chapter in (update, state, metamorphic, special_values, purity, groups)
+    for chapter in (
+        update,
+        state,
+        metamorphic,
+        special_values,
+        purity,
+        groups,
+        hyperparameters,
+        gradients,
+        layouts,
+        checkpoints,
+    )
     for check in chapter.CHECKS
 }
 

@@ -86,6 +86,7 @@ class Examination:
         decided: numbers or facts that were really compared.
         undecided: numbers about which the enclosure says nothing.
         worst: the closest call.
+        refused: what the target said when it refused the case; empty where it did not.
 
     """
 
@@ -94,6 +95,7 @@ class Examination:
     decided: int = 0
     undecided: int = 0
     worst: Worst = field(default_factory=Worst)
+    refused: str = ""
 
     @classmethod
     def of(cls, comparison: Comparison, accuracy: str | None = None) -> Examination:
@@ -118,7 +120,8 @@ class Check:
         cases: the cases that every run covers.
         strategy: further cases; `None` where the pinned ones are all there is.
         needs: capabilities without which it is skipped, by attribute name; `settable:NAME` where that
-            hyperparameter must be settable or pinned to something, `free:NAME` where the check must vary it.
+            hyperparameter must be settable or pinned to something, `free:NAME` where the check must vary it,
+            `manner:NAME` where the target must be worked with in that manner.
         theorems: ids of the theorems it rests on.
         regime: the regime it draws from, if one.
 
@@ -154,10 +157,15 @@ class Check:
                 return f"the target does not let {name} vary"
             if kind == "weight_decay" and context.dialect.weight_decay not in claims.weight_decay:
                 return f"the target does not claim {context.dialect.weight_decay} weight decay"
-            if kind not in ("settable", "free", "weight_decay") and not getattr(claims, kind):
+            if kind == "manner" and name not in claims.manners:
+                return f"the target's adapter does not know the manner {name}"
+            if kind not in _NAMED and not getattr(claims, kind):
                 return f"the target does not claim {kind}"
         return None
 
+
+_NAMED = ("settable", "free", "weight_decay", "manner")
+"""Kinds of needs that are no capability by themselves."""
 
 LONG = 100
 """Regimes with more steps than this are run with the first pinned hyperparameters only: their point is their length."""

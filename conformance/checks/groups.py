@@ -126,9 +126,22 @@ def missing(context: Context) -> Iterable[Case]:
     )
 
 
+def late(context: Context) -> Iterable[Case]:
+    """The first gradient of each parameter comes a step or two after that of the one before."""
+    case = several(context, [Hyperparameters(lr=0.1)], steps=8, shapes=((12,), (3, 4), (12,), (2, 3, 2)))
+    yield replace(
+        case,
+        gradients=tuple(
+            tuple(g if t >= 2 * i else None for i, g in enumerate(step)) for t, step in enumerate(case.gradients)
+        ),
+    )
+
+
 def untouched_or_inside(case: Case, context: Context) -> Examination:
     """Parameters without a gradient keep their bits, and count no step: later steps lie inside the enclosure."""
     seen = context.trajectory(case)
+    if seen.refused:
+        return Examination(refused=seen.refused)
     before = case.parameters
     for step, (parameters, gradients) in enumerate(zip(seen.parameters, case.gradients, strict=True), 1):
         for i, gradient in enumerate(gradients):
@@ -181,5 +194,13 @@ CHECKS = [
         examine=untouched_or_inside,
         cases=missing,
         needs=("several", "none_gradients"),
+    ),
+    Check(
+        id="groups.added-later",
+        title="a parameter that is added to the optimizer later is stepped from its first step on",
+        clauses=("GRP-6",),
+        examine=untouched_or_inside,
+        cases=lambda context: (replace(case, manner="late-group") for case in late(context)),
+        needs=("several", "none_gradients", "manner:late-group"),
     ),
 ]

@@ -14,6 +14,7 @@ from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
 from conformance.checks.base import Check, Context, Examination, first_difference, from_regimes, inside_enclosure
 from conformance.checks.groups import groups, missing
+from conformance.checks.manners import steady
 
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
@@ -111,6 +112,12 @@ def split_cases(context: Context) -> Iterable[Case]:
         yield _split(case.up_to(LARGE_STEPS), MANY, context.seed)
 
 
+def large_cases(context: Context) -> Iterable[Case]:
+    """One tensor so large that several threads share it."""
+    (case,) = pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 1)
+    yield replace(_split(case.up_to(LARGE_STEPS), (LARGE,), context.seed), manner="one-thread")
+
+
 def _split(case: Case, sizes: Sequence[int], seed: int) -> Case:
     order = np.random.default_rng(seed).integers(0, case.elements, sum(sizes))
     parts = np.split(order, np.cumsum(sizes)[:-1])
@@ -188,5 +195,13 @@ CHECKS = [
         examine=resumed,
         cases=resumable,
         needs=("checkpoint",),
+    ),
+    Check(
+        id="metamorphic.threads",
+        title="the number of threads changes nothing beyond the enclosure",
+        clauses=("MET-6",),
+        examine=steady,
+        cases=large_cases,
+        needs=("manner:one-thread",),
     ),
 ]

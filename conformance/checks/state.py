@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
+from adam_ref import Hyperparameters
 from conformance.case import Case
+from conformance.cases.build import case_of
+from conformance.cases.hyperparameters import settable
+from conformance.cases.regimes import REGIMES
 from conformance.checks.base import Check, Context, Examination, broken, from_regimes, inside_enclosure
 from conformance.checks.groups import tensors
 
 
 def moments(case: Case, context: Context) -> Examination:
-    """The first and the second moment against their enclosures."""
-    return inside_enclosure(case, context, ("m", "v"))
+    """The first and the second moment against their enclosures; both are there once a parameter had a gradient."""
+    seen = context.trajectory(case)
+    for step, (held, gradients) in enumerate(zip(seen.moments, case.gradients, strict=True), 1):
+        for i, (moment, gradient) in enumerate(zip(held, gradients, strict=True)):
+            for name in ("m", "v"):
+                if gradient is not None and gradient.size and getattr(moment, name) is None:
+                    words = f"the state holds no {name} of parameter {i} after a step with a gradient"
+                    return Examination.rule(broken(words, step, i), 1)
+    return inside_enclosure(case, context, ("m", "v"), seen)
 
 
 def moment_cases(context: Context) -> list[Case]:
@@ -43,6 +57,24 @@ def counter(case: Case, context: Context) -> Examination:
     return Examination.rule(None, facts)
 
 
+FAR = (126, 254, 2_046, 32_766, 65_534, (1 << 24) - 3)
+"""Steps after which 7, 8, 11 (float16), 15, 16 and 24 (float32) bits no longer count on."""
+
+
+def far_cases(context: Context) -> Iterable[Case]:
+    """The first gradient after so many steps; one beta has a memory as long, so that its correction still differs.
+
+    One at a time, or else what is missing in the one makes up for what is missing in the other.
+    """
+    for skipped in FAR:
+        for beta1, beta2 in ((1 - 1 / skipped, 0.99), (0.9, 1 - 1 / skipped)):
+            fitted = settable(Hyperparameters(lr=0.01, beta1=beta1, beta2=beta2), context.capabilities)
+            case = case_of(
+                REGIMES["constant"], fitted, context.dtype, context.seed, elements=8, steps=3, device=context.device
+            )
+            yield replace(case, skipped=skipped)
+
+
 CHECKS = [
     Check(
         id="state.moments",
@@ -69,5 +101,13 @@ CHECKS = [
         examine=counter,
         cases=from_regimes("ordinary", "beyond-256"),
         needs=("counter",),
+    ),
+    Check(
+        id="state.far",
+        title="the bias corrections use the step count after millions of steps too",
+        clauses=("STA-5",),
+        examine=inside_enclosure,
+        cases=far_cases,
+        needs=("fast_forward",),
     ),
 ]

@@ -26,6 +26,7 @@ CHAPTERS = (
     "groups",
     "checkpoint",
     "sessions",
+    "torch_habits",
 )
 """Modules that register faults, in the order in which they are listed and run."""
 

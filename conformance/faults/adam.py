@@ -113,6 +113,11 @@ class Adam:
         for slot in self.slots:
             slot.lr = lr
 
+    def fast_forward(self, steps: int) -> None:
+        """As if so many steps with zero gradients had been made."""
+        for slot in self.slots:
+            slot.t = steps
+
     def state(self) -> list[Moments]:
         """The moments, in the parameter's shape."""
         return [self.moments(slot) for slot in self.slots]
@@ -381,6 +386,7 @@ EVERYTHING = Capabilities(
     state=True,
     counter=True,
     checkpoint=True,
+    fast_forward=True,
 )
 """What the Adam here offers."""
 

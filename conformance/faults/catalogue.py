@@ -1,8 +1,8 @@
 """What a fault is, and how the chapters of the catalogue register theirs.
 
 To add one: call the `fault` of its chapter's module with an id, a sentence that says what is wrong, and the pieces of
-`conformance.faults.adam.Adam` that it replaces.  A test runs the checks that it names against it, and fails where one
-of them lets it through.
+`conformance.faults.adam.Adam` that it replaces (of `conformance.faults.torch_adam.Pieces` with `framework="torch"`).  A
+test runs the checks that it names against it, and fails where one of them lets it through.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adam_ref import ADAM, Dialect
+from conformance.faults import torch_adam
 from conformance.faults.adam import EVERYTHING, Adam, InPieces
+from conformance.protocol import Target
 
 Piece = Callable[..., Any]
 
@@ -29,13 +31,14 @@ class Fault:
         id: its name.
         title: what is wrong, as a sentence.
         chapter: the part of the catalogue that it belongs to.
-        pieces: what replaces which method of `Adam`.
+        pieces: what replaces which method of `Adam`, or of the torch Adam in pieces.
         regime: the regime that shows it, empty where something else than the history does.
         caught_by: ids of the checks that must catch it, each by itself, in each of its dtypes.
         stands_for: public cases of it, as "project #number".
         dialect: the declared one, which it fails to be.
         dtypes: the dtypes in which it is a fault and shows.
         claims: capabilities that differ from those of the correct Adam.
+        framework: "torch" where the correct Adam is one for torch's tensors, empty where it is NumPy's.
 
     """
 
@@ -49,14 +52,19 @@ class Fault:
     dialect: Dialect = ADAM
     dtypes: tuple[str, ...] = ("float32", "float64")
     claims: Mapping[str, Any] | None = None
+    framework: str = ""
 
-    def optimizer(self) -> type[Adam]:
+    def optimizer(self) -> type[Any]:
         """The correct Adam with the pieces replaced."""
+        if self.framework:
+            return torch_adam.optimizer(self.id, self.pieces)
         return type(self.id, (Adam,), dict(self.pieces))
 
-    def target(self) -> InPieces:
+    def target(self) -> Target:
         """The defective Adam as a target."""
         name = f"conformance.faults:Faulty?fault={self.id}"
+        if self.framework:
+            return torch_adam.torch_target(name, self.optimizer(), self.dialect)
         return InPieces(name, self.optimizer(), self.dialect, replace(EVERYTHING, **dict(self.claims or {})))
 
 
@@ -80,14 +88,18 @@ class Chapter:
         dialect: Dialect = ADAM,
         dtypes: tuple[str, ...] = ("float32", "float64"),
         claims: Mapping[str, Any] | None = None,
+        framework: str = "",
         **pieces: Piece,
     ) -> Fault:
         """Put a fault into the catalogue; where no check is named, the regime's own must catch it."""
-        missing = [name for name in pieces if not hasattr(Adam, name)]
+        whole = torch_adam.Pieces if framework else Adam
+        missing = [name for name in pieces if not hasattr(whole, name)]
         if missing or not pieces:
             raise CatalogueError(f"{id}: the Adam in pieces has no {', '.join(missing) or 'piece to replace'}")
         if id in CATALOGUE:
             raise CatalogueError(f"{id}: there is a fault of this name already")
         named = caught_by or (f"update.{regime}",)
-        CATALOGUE[id] = Fault(id, title, self.name, pieces, regime, named, stands_for, dialect, dtypes, claims)
+        CATALOGUE[id] = Fault(
+            id, title, self.name, pieces, regime, named, stands_for, dialect, dtypes, claims, framework
+        )
         return CATALOGUE[id]

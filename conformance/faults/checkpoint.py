@@ -185,3 +185,9 @@ fault(
     correction1=lambda _, x: _stale_power(0, x.beta1, x),
     correction2=lambda _, x: _stale_power(1, x.beta2, x),
 )
+fault(
+    "first-checkpoint-empty",
+    "a checkpoint that is taken after the first step holds no moments",
+    caught_by=("checkpoints.any-step",),
+    saved=lambda a, slot: {**Adam.saved(a, slot), **({"m": 0 * slot.m, "v": 0 * slot.v} if slot.t == 1 else {})},
+)

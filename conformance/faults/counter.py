@@ -177,3 +177,19 @@ fault(
 
 def _with_step(moments: Moments, step: float) -> Moments:
     return replace(moments, step=step)
+
+
+fault(
+    "counter-of-16-bits",
+    "the counter is an integer of 16 bits, and goes from 32767 to -32768",
+    caught_by=("state.far",),
+    stands_for=("AiDotNet.Tensors #719",),
+    counted=lambda _, x: (x.slot.t + 1 + 32768) % 65536 - 32768 or 1,
+)
+fault(
+    "counter-capped",
+    "the bias corrections are left out after 10,000 steps, however slow the betas are",
+    caught_by=("state.far",),
+    correction1=lambda a, x: 1.0 if x.t > 10_000 else Adam.correction1(a, x),
+    correction2=lambda a, x: 1.0 if x.t > 10_000 else Adam.correction2(a, x),
+)

@@ -9,14 +9,11 @@ leaves it under these.  A class may declare otherwise in an attribute: `capabili
 
 from __future__ import annotations
 
-import copy
 import inspect
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import torch
 
@@ -24,8 +21,10 @@ from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Moments
+from conformance.manners import MANNERS
+from conformance.targets.tensors import to_numpy
+from conformance.targets.torch_manners import WAYS, Parameters, Plainly
 
-_BITS = {torch.bfloat16: (torch.int16, np.dtype(ml_dtypes.bfloat16))}
 _UNUSUAL: dict[str, Any] = {
     "lr": 0.25,
     "betas": (0.5, 0.75),
@@ -38,22 +37,6 @@ _UNUSUAL: dict[str, Any] = {
 }
 """Values that are no constructor's defaults, by name."""
 _STATE = {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}
-
-
-def to_torch(array: Array, device: str) -> torch.Tensor:
-    """A tensor with the array's bits and shape; bfloat16 crosses as 16-bit integers."""
-    if array.dtype.name == "bfloat16":
-        return torch.from_numpy(array.copy().view(np.int16)).view(torch.bfloat16).to(device)
-    return torch.from_numpy(np.array(array)).to(device)
-
-
-def to_numpy(tensor: torch.Tensor) -> Array:
-    """A new array with the tensor's bits and shape."""
-    tensor = tensor.detach().cpu().contiguous()
-    if tensor.dtype in _BITS:
-        integers, dtype = _BITS[tensor.dtype]
-        return np.array(tensor.view(integers).numpy()).view(dtype)
-    return np.array(tensor.numpy())
 
 
 class TorchOptimizer:
@@ -126,8 +109,46 @@ class TorchOptimizer:
             "lr_schedule": "lr" in names,
             "checkpoint": True,
         }
-        shown = self._shown_state(Hyperparameters(**claims["pinned"]))
-        return Capabilities(**claims, state=shown.m is not None and shown.v is not None, counter=shown.step is not None)
+        hyper = Hyperparameters(**claims["pinned"])
+        shown = self._shown_state(hyper)
+        claims["state"], claims["counter"] = shown.m is not None and shown.v is not None, shown.step is not None
+        claims["fast_forward"] = claims["state"] and claims["counter"] and self._goes_on_from_a_counter(hyper)
+        return Capabilities(**claims, manners=tuple(self._manners(claims)))
+
+    def _manners(self, claims: dict[str, Any]) -> Iterator[str]:
+        """The ways in which a class may be worked with that takes what this one takes."""
+        lr_varies = "lr" in claims["settable"] and "lr" not in claims["pinned"]
+        for manner in MANNERS:
+            if manner in ("tensor-lr", "scheduler") and not lr_varies:
+                continue
+            if manner == "closure" and "closure" not in {p.name for p in self._step_parameters()}:
+                continue
+            yield manner
+
+    def _step_parameters(self) -> list[inspect.Parameter]:
+        try:
+            return _step_parameters(self._made([torch.nn.Parameter(torch.zeros(1))], Hyperparameters()))
+        except Exception:
+            return []
+
+    def _goes_on_from_a_counter(self, hyper: Hyperparameters) -> bool:
+        """Whether writing the counter is the same as having made that many steps with zero gradients."""
+        one = np.ones(1, np.float32)
+
+        def last(*, written: bool) -> Array:
+            session = self.start([one], [hyper])
+            if written:
+                session.fast_forward(3)
+            else:
+                for _ in range(3):
+                    session.step([0 * one])
+                session.tensors[0].data.fill_(1.0)
+            return session.step([one])[0]
+
+        try:
+            return last(written=True).tobytes() == last(written=False).tobytes()
+        except Exception:
+            return False
 
     def _fixed(self, names: set[str], pinned: dict[str, Any]) -> dict[str, Any]:
         """Hyperparameters that no argument sets, where a parameter group shows them."""
@@ -148,17 +169,27 @@ class TorchOptimizer:
 
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> TorchSession:
         """Build the optimizer; one group for each distinct entry of hyperparameters."""
-        tensors = [torch.nn.Parameter(to_torch(p, self.device)) for p in parameters]
-        groups: dict[Hyperparameters, list[torch.nn.Parameter]] = {}
+        return self.start_in("", parameters, hyperparameters)
+
+    def start_in(
+        self, manner: str, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]
+    ) -> TorchSession:
+        """The same, for a session that is worked with in that manner."""
+        way = WAYS[manner](self.device)
+        tensors = way.hold(parameters)
+        return TorchSession(way.made(self._grouped, tensors, hyperparameters), tensors, way)
+
+    def _grouped(
+        self, tensors: Parameters, hyperparameters: Sequence[Hyperparameters], **more: Any
+    ) -> torch.optim.Optimizer:
+        """The optimizer of these tensors, in a group for each distinct entry of hyperparameters."""
+        groups: dict[Hyperparameters, Parameters] = {}
         for tensor, hyper in zip(tensors, hyperparameters, strict=True):
             groups.setdefault(hyper, []).append(tensor)
         if len(groups) == 1:
-            (hyper,) = groups
-            optimizer = self._made(tensors, hyper)
-        else:
-            listed = [{"params": members, **self._named(hyper)} for hyper, members in groups.items()]
-            optimizer = self._made(listed, hyperparameters[0])
-        return TorchSession(optimizer, tensors, self.device)
+            return self._made(tensors, hyperparameters[0], **more)
+        listed = [{"params": members, **self._named(hyper)} for hyper, members in groups.items()]
+        return self._made(listed, hyperparameters[0], **more)
 
     def _made(self, parameters: Any, hyper: Hyperparameters, **more: Any) -> torch.optim.Optimizer:
         named = {**self.arguments, **self._named(hyper), **more}
@@ -178,17 +209,14 @@ class TorchOptimizer:
 class TorchSession:
     """One torch optimizer at work."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, tensors: list[torch.nn.Parameter], device: str) -> None:
-        self.optimizer, self.tensors, self.device = optimizer, tensors, device
-        parameters = inspect.signature(optimizer.step).parameters.values()
-        wanted = any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+    def __init__(self, optimizer: torch.optim.Optimizer, tensors: Parameters, way: Plainly) -> None:
+        self.optimizer, self.tensors, self.way = optimizer, tensors, way
+        wanted = any(p.default is p.empty for p in _step_parameters(optimizer))
         self.step_arguments = (lambda: torch.zeros(()),) if wanted else ()
 
     def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """Set `.grad` of each parameter and step; a closure that must be given has nothing left to do."""
-        for tensor, gradient in zip(self.tensors, gradients, strict=True):
-            tensor.grad = None if gradient is None else to_torch(gradient, self.device)
-        self.optimizer.step(*self.step_arguments)
+        """Give each parameter its gradient and step."""
+        self.way.step(self, gradients)
         return [to_numpy(t) for t in self.tensors]
 
     def held_gradients(self) -> list[Array | None]:
@@ -204,28 +232,46 @@ class TorchSession:
         step = state.get("step")
         return Moments(**found, step=None if step is None else float(step))
 
+    def fast_forward(self, steps: int) -> None:
+        """One step with zero gradients makes the state; then everything is as it was, and the counters say `steps`."""
+        before = [t.detach().clone() for t in self.tensors]
+        self.way.step(self, [np.zeros_like(to_numpy(t)) for t in self.tensors])
+        with torch.no_grad():
+            for tensor, was in zip(self.tensors, before, strict=True):
+                tensor.copy_(was)
+                self._count(self.optimizer.state[tensor], steps)
+
+    def _count(self, state: dict[str, Any], steps: int) -> None:
+        for name in _STATE.values():
+            if torch.is_tensor(state.get(name)):
+                state[name].zero_()
+        if torch.is_tensor(state["step"]):
+            state["step"].fill_(steps)
+        else:
+            state["step"] = type(state["step"])(steps)
+
     def set_lr(self, lr: float) -> None:
-        """As a scheduler does it: write `lr` into every group."""
-        for group in self.optimizer.param_groups:
-            if torch.is_tensor(group["lr"]):
-                group["lr"].fill_(lr)
-            else:
-                group["lr"] = lr
+        """From now on with this learning rate."""
+        self.way.set_lr(self.optimizer, lr)
 
-    def save(self) -> bytes:
-        """The optimizer's state_dict, through torch.save."""
-        buffer = io.BytesIO()
-        torch.save(copy.deepcopy(self.optimizer.state_dict()), buffer)
-        return buffer.getvalue()
+    def save(self) -> Any:
+        """What a new session needs to go on."""
+        return self.way.save(self)
 
-    def load(self, saved: bytes) -> None:
+    def load(self, saved: Any) -> None:
         """The reverse of `save`."""
-        self.optimizer.load_state_dict(torch.load(io.BytesIO(saved), weights_only=False))
+        self.way.load(self, saved)
+
+    def noticed(self) -> list[str]:
+        """What the way of working with the optimizer saw go wrong."""
+        self.way.notice()
+        return self.way.broken
 
     def shared_memory(self) -> list[str]:
         """Parameters, gradients and state tensors that overlap."""
         held = [(f"parameter {i}", t.data) for i, t in enumerate(self.tensors)]
-        held += [(f"gradient {i}", t.grad) for i, t in enumerate(self.tensors) if t.grad is not None]
+        gradients = [(f"gradient {i}", t.grad) for i, t in enumerate(self.tensors)]
+        held += [(name, g) for name, g in gradients if g is not None and not g.is_sparse]
         for i, t in enumerate(self.tensors):
             state = self.optimizer.state.get(t, {})
             held += [(f"{k} of parameter {i}", s) for k, s in state.items() if torch.is_tensor(s) and s.numel()]
@@ -233,3 +279,9 @@ class TorchSession:
         return [
             f"{a} and {b} share memory" for (a, a0, a1), (b, b0, b1) in combinations(spans, 2) if a0 < b1 and b0 < a1
         ]
+
+
+def _step_parameters(optimizer: Any) -> list[inspect.Parameter]:
+    """What `step` may be given by place."""
+    parameters = inspect.signature(optimizer.step).parameters.values()
+    return [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]

@@ -125,7 +125,7 @@ def test_half_of_a_state_is_no_state():
         def start(self, parameters, hyperparameters):
             return Half(parameters, hyperparameters[0])
 
-    with pytest.raises(ConformanceError, match="state gave no v of parameter 0"):
+    with pytest.raises(ConformanceError, match="the state holds no v of parameter 0"):
         check_adam(Target(), profile="quick", dtypes=["float32"], only=["state.moments"])
 
 

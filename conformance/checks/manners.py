@@ -1,0 +1,79 @@
+"""What checks of manners share: cases that are run in one, and what must hold of such a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from adam_ref import Hyperparameters
+from adam_ref.arrays import Array
+from conformance.case import Case, Trajectory
+from conformance.cases.hyperparameters import settable
+from conformance.checks.base import Context, Examination, broken, first_difference, inside_enclosure
+from conformance.checks.groups import several
+
+Cases = Callable[[Context], Iterable[Case]]
+
+SHAPES: tuple[tuple[int, ...], ...] = ((3, 4), (12,), (2, 3, 2), (2, 3, 2, 1), (), (4, 3))
+"""Of as many elements as `several` gives, with one to four axes whose order in memory can be told apart."""
+
+
+def in_manners(*names: str, cases: Cases) -> Cases:
+    """The cases in each of these manners that the target claims."""
+
+    def made(context: Context) -> Iterable[Case]:
+        claimed = [name for name in names if name in context.capabilities.manners]
+        for case in cases(context):
+            yield from (replace(case, manner=name) for name in claimed)
+
+    return made
+
+
+def shapes(context: Context) -> Iterable[Case]:
+    """Tensors of several shapes, half of them away from zero; with AMSGrad and decay too, where these can be had."""
+    claims = context.capabilities
+    listed = SHAPES if claims.several else SHAPES[:1]
+    plain = Hyperparameters(lr=0.05, beta2=0.9)
+    rich = plain.with_(amsgrad=True, weight_decay=0.1 if claims.weight_decay else 0.0)
+    for hyper in dict.fromkeys(settable(h, claims) for h in (plain, rich)):
+        yield several(context, [hyper], shapes=listed)
+
+
+def steady(case: Case, context: Context) -> Examination:
+    """The numbers lie inside the enclosure, nothing else is noticed; or the target refuses, and nothing is noticed."""
+    return judged(case, context, context.trajectory(case))
+
+
+def judged(case: Case, context: Context, seen: Trajectory) -> Examination:
+    """The same for a run that was made."""
+    if seen.noticed:
+        return Examination.rule(broken(seen.noticed[0], len(seen.parameters)), 1)
+    made = case.up_to(len(seen.parameters))
+    examined = inside_enclosure(made, context, trajectory=seen) if made.steps else Examination()
+    return replace(examined, refused=seen.refused)
+
+
+def as_without(case: Case, context: Context, words: str) -> Examination:
+    """Bit for bit what the same run gives plainly and without its checkpoint; or a refusal."""
+    plain = context.trajectory(replace(case, manner="", checkpoint_after=None))
+    seen = context.trajectory(case)
+    if seen.noticed:
+        return Examination.rule(broken(seen.noticed[0], len(seen.parameters)), 1)
+    examined = Examination.rule(first_difference(plain, seen, words), len(seen.parameters) * case.elements)
+    return replace(examined, refused=seen.refused)
+
+
+def constant_within(case: Case) -> Case:
+    """The same case, each array filled with its first number."""
+
+    def filled(array: Array) -> Array:
+        out = array.copy()
+        if out.size:
+            out[...] = out.reshape(-1)[0]
+        return out
+
+    return replace(
+        case,
+        parameters=tuple(map(filled, case.parameters)),
+        gradients=tuple(tuple(None if g is None else filled(g) for g in step) for step in case.gradients),
+    )

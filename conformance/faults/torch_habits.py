@@ -1,0 +1,305 @@
+"""Faults around the update of a torch optimizer: memory, closures, groups, scalers, copies and checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from conformance.faults.catalogue import Chapter
+from conformance.faults.torch_adam import Pieces
+
+fault = partial(Chapter("torch"), framework="torch")
+
+
+# Memory.
+
+
+def _flat_in_memory(tensor: Any) -> Any:
+    """As many numbers as the tensor has, from where it begins on, as if it were contiguous."""
+    strides: list[int] = []
+    size = 1
+    for length in reversed(tensor.shape):
+        strides.insert(0, size)
+        size *= max(length, 1)
+    return tensor.as_strided(tensor.shape, strides)
+
+
+def _as_far_as_there_is(tensor: Any) -> Any:
+    """What a kernel reads that takes a gradient for contiguous; zeros behind the end of its storage."""
+    import torch
+
+    stored = tensor.as_strided(
+        (tensor.untyped_storage().nbytes() // tensor.element_size() - tensor.storage_offset(),), (1,)
+    )
+    read = torch.zeros(max(tensor.numel(), stored.numel()), dtype=tensor.dtype)
+    read[: stored.numel()] = stored
+    return read[: tensor.numel()].view(tensor.shape)
+
+
+fault(
+    "gradient-strides-ignored",
+    "gradients are read as if they were contiguous",
+    caught_by=("layouts.transposed", "layouts.strided"),
+    stands_for=("pytorch #118115",),
+    gradient=lambda o, p: _as_far_as_there_is(Pieces.gradient(o, p)),
+)
+fault(
+    "expanded-gradient-read-once",
+    "of an expanded gradient only the number that is stored reaches the parameter",
+    caught_by=("layouts.expanded",),
+    gradient=lambda o, p: _as_far_as_there_is(p.grad) if 0 in p.grad.stride() else Pieces.gradient(o, p),
+)
+fault(
+    "parameter-strides-ignored",
+    "the parameter is written as if it were contiguous",
+    caught_by=("layouts.strided",),
+    move=lambda o, p, direction, size: Pieces.move(o, _flat_in_memory(p), direction, size),
+)
+fault(
+    "transposed-parameter-written-in-rows",
+    "a transposed parameter is written row by row",
+    caught_by=("layouts.transposed",),
+    stands_for=("pytorch #118115",),
+    move=lambda o, p, direction, size: Pieces.move(
+        o, _flat_in_memory(p) if p.dim() > 1 and p.stride(0) == 1 else p, direction, size
+    ),
+)
+
+
+def _next_to_it_too(o: Any, p: Any, direction: Any, size: float) -> None:
+    """A kernel that rounds the size up to a multiple of 16 writes behind a parameter that lies in a larger buffer."""
+    Pieces.move(o, p, direction, size)
+    end = p.storage_offset() + p.numel()
+    room = p.untyped_storage().nbytes() // p.element_size() - end
+    if p.is_contiguous() and room > 0:
+        p.as_strided((min(room, -p.numel() % 16),), (1,), end).add_(1.0, alpha=size)
+
+
+fault(
+    "writes-behind-views",
+    "the size is rounded up to a multiple of 16, and what lies behind in the same buffer is overwritten",
+    caught_by=("layouts.views",),
+    move=_next_to_it_too,
+)
+
+
+# Closures.
+
+
+def _loss_without_gradients(_o: Any, closure: Callable[[], Any] | None) -> Any:
+    return None if closure is None else closure()
+
+
+def _loss_twice(o: Any, closure: Callable[[], Any] | None) -> Any:
+    Pieces.loss(o, closure)
+    return Pieces.loss(o, closure)
+
+
+def _loss_kept(o: Any, closure: Callable[[], Any] | None) -> None:
+    Pieces.loss(o, closure)
+
+
+CLOSURE = ("gradients.closure",)
+fault(
+    "closure-without-gradients",
+    "the closure runs with gradients disabled",
+    caught_by=CLOSURE,
+    stands_for=("HeavyBall #10",),
+    loss=_loss_without_gradients,
+)
+fault("closure-called-twice", "the closure is called twice", caught_by=CLOSURE, loss=_loss_twice)
+fault("closure-ignored", "the closure is never called", caught_by=CLOSURE, loss=lambda _o, _closure: None)
+fault("loss-not-returned", "what the closure returns is not returned", caught_by=CLOSURE, loss=_loss_kept)
+
+
+# Groups, and what they say.
+
+
+def _captured(name: str) -> Callable[..., Any]:
+    """The hyperparameter as it was when the optimizer was made; groups that come later have it too."""
+
+    def number(o: Any, group: dict[str, Any], asked: str) -> Any:
+        return o.defaults[asked] if asked == name else Pieces.number(o, group, asked)
+
+    return number
+
+
+for _name, _words in (("betas", "the betas are"), ("eps", "eps is"), ("lr", "the learning rate is")):
+    fault(
+        f"{_name}-of-the-constructor",
+        f"{_words} what the constructor was given, not what the group says",
+        caught_by=("hyperparameters.rewritten",),
+        stands_for=("SkyRL #1646",) if _name == "betas" else (),
+        number=_captured(_name),
+    )
+
+
+def _first_lr(o: Any, group: dict[str, Any], name: str) -> Any:
+    return group.get("initial_lr", group["lr"]) if name == "lr" else Pieces.number(o, group, name)
+
+
+fault(
+    "lr-of-the-scheduler-ignored",
+    "the learning rate is the one that the scheduler started from",
+    caught_by=("hyperparameters.scheduler",),
+    stands_for=("pytorch #126854",),
+    number=_first_lr,
+)
+
+
+def _tensor_read_once(o: Any, group: dict[str, Any], name: str) -> Any:
+    found = Pieces.number(o, group, name)
+    return group.setdefault("lr_as_number", float(found)) if hasattr(found, "item") else found
+
+
+fault(
+    "tensor-lr-read-once",
+    "a learning rate given as a tensor is read at the first step and never again",
+    caught_by=("hyperparameters.tensor-lr",),
+    stands_for=("pytorch #126854",),
+    number=_tensor_read_once,
+)
+
+
+def _those_of_the_start(o: Any) -> None:
+    o.first_members = [(group, p) for group in o.param_groups for p in group["params"]]
+
+
+fault(
+    "later-groups-forgotten",
+    "parameters that are added later are never stepped",
+    caught_by=("groups.added-later",),
+    made=_those_of_the_start,
+    listed=lambda o: o.first_members,
+)
+fault(
+    "dtype-of-the-first",
+    "of a group only the parameters are stepped that have the dtype of its first one",
+    caught_by=("gradients.two-dtypes",),
+    listed=lambda o: [(g, p) for g, p in Pieces.listed(o) if p.dtype == g["params"][0].dtype],
+)
+
+
+# Gradients.
+
+
+def _last_entry_wins(o: Any, p: Any) -> Any:
+    import torch
+
+    if not p.grad.is_sparse:
+        return Pieces.gradient(o, p)
+    dense = torch.zeros_like(p)
+    dense[tuple(p.grad._indices())] = p.grad._values()
+    return dense
+
+
+fault(
+    "sparse-entries-not-summed",
+    "of two entries of a sparse gradient for one element the last one counts",
+    caught_by=("gradients.sparse",),
+    gradient=_last_entry_wins,
+)
+
+
+def _promises_to_unscale(o: Any) -> None:
+    o._step_supports_amp_scaling = True
+
+
+def _unscaled(o: Any, p: Any) -> Any:
+    g = Pieces.gradient(o, p)
+    scale = getattr(o, "grad_scale", None)
+    return g if scale is None else g / scale
+
+
+fault(
+    "found-inf-ignored",
+    "the scaler's found_inf is ignored",
+    caught_by=("gradients.scaler",),
+    stands_for=("pytorch #186360",),
+    made=_promises_to_unscale,
+    gradient=_unscaled,
+)
+fault(
+    "unscaled-twice",
+    "gradients that the scaler has unscaled are unscaled again",
+    caught_by=("gradients.scaler",),
+    stands_for=("pytorch #94060",),
+    made=_promises_to_unscale,
+    gradient=lambda o, p: _unscaled(o, p) / 16,
+)
+
+
+def _counts_skipped(o: Any) -> list[tuple[dict[str, Any], Any]]:
+    found = getattr(o, "found_inf", None)
+    if found is None or not float(found):
+        return Pieces.listed(o)
+    for _, p in Pieces.listed(o):
+        o.held(p)["step"] += 1
+    return []
+
+
+fault(
+    "skipped-step-counted",
+    "a step that the scaler skips is counted all the same",
+    caught_by=("gradients.scaler",),
+    made=_promises_to_unscale,
+    gradient=_unscaled,
+    listed=_counts_skipped,
+)
+
+
+# Threads, copies, checkpoints.
+
+
+def _last_block_needs_a_second_thread(o: Any, p: Any, direction: Any, size: float) -> None:
+    import torch
+
+    if torch.get_num_threads() == 1 and p.numel() > 1 << 16:
+        direction = direction.clone()
+        direction.view(-1)[1 << 16 :] = 0
+    Pieces.move(o, p, direction, size)
+
+
+fault(
+    "block-lost-with-one-thread",
+    "where one thread computes, what lies beyond the first 65,536 elements is not stepped",
+    caught_by=("metamorphic.threads",),
+    move=_last_block_needs_a_second_thread,
+)
+
+_BY_ID: dict[int, dict[str, Any]] = {}
+"""What a global table of a module would be."""
+
+
+def _held_by_id(o: Any, p: Any) -> dict[str, Any]:
+    """State under the parameter's id, in a table that copies know nothing of."""
+    if p not in o.state or _BY_ID.get(id(p)) is not o.state[p]:
+        o.state[p] = {"step": 0, "exp_avg": o.zeros(p), "exp_avg_sq": o.zeros(p)}
+        _BY_ID[id(p)] = o.state[p]
+    return _BY_ID[id(p)]
+
+
+fault(
+    "state-under-ids",
+    "the state is kept under the ids of the parameters, which a copy does not share",
+    caught_by=("checkpoints.copies",),
+    held=_held_by_id,
+)
+
+
+def _keeps_its_own(o: Any, state_dict: Any) -> None:
+    import torch
+
+    own = [{k: v for k, v in g.items() if k != "params"} for g in o.param_groups]
+    torch.optim.Optimizer.load_state_dict(o, state_dict)
+    for group, kept in zip(o.param_groups, own, strict=True):
+        group.update(kept)
+
+
+fault(
+    "hyperparameters-not-restored",
+    "loading a checkpoint leaves the hyperparameters as they were",
+    caught_by=("checkpoints.hyperparameters",),
+    load_state_dict=_keeps_its_own,
+)
