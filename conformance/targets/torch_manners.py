@@ -228,7 +228,8 @@ class Sparse(Plainly):
             return tensor
         where = torch.ones(tensor.shape, dtype=torch.bool, device=tensor.device).nonzero().T
         halves = tensor.reshape(-1) / 2
-        return torch.sparse_coo_tensor(torch.cat([where, where], dim=1), torch.cat([halves, halves]), tensor.shape)
+        twice = torch.cat([where, where], dim=1), torch.cat([halves, halves])
+        return torch.sparse_coo_tensor(*twice, tensor.shape, check_invariants=False)
 
 
 # How the optimizer is made, and its hyperparameters set.

@@ -106,6 +106,8 @@ def a_case():
         lrs=(None, 0.3),
         checkpoint_after=1,
         regime="ordinary",
+        skipped=254,
+        manner="strided",
     )
 
 
@@ -118,6 +120,7 @@ def test_a_case_arrives_whole():
         case.checkpoint_after,
     )
     assert (arrived.dtype, arrived.regime, arrived.device) == (case.dtype, case.regime, case.device)
+    assert (arrived.skipped, arrived.manner) == (254, "strided")
     assert all(same(a, b) for a, b in zip(arrived.parameters, case.parameters, strict=True))
     assert arrived.gradients[0][1] is None
     assert same(arrived.gradients[1][1], case.gradients[1][1])

@@ -36,7 +36,15 @@ class Forger(RightAdam):
 
 
 def trajectory(*parameters, **others):
-    return {"parameters": parameters, "moments": [], "changed_gradients": [], "shared": [], **others}
+    return {
+        "parameters": parameters,
+        "moments": [],
+        "changed_gradients": [],
+        "shared": [],
+        "noticed": [],
+        "refused": "",
+        **others,
+    }
 
 
 class AnswersTwice(Forger):
