@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -130,18 +131,36 @@ class Trajectory:
 
 def array_to_json(array: Array) -> dict[str, Any]:
     """An array with its numbers in hexadecimal, which loses nothing."""
-    flat = np.asarray(array).reshape(-1)
-    if np.iscomplexobj(flat):
-        flat = np.stack([flat.real, flat.imag], axis=-1).reshape(-1)
-    return {"dtype": str(array.dtype), "shape": list(array.shape), "hex": [float(x).hex() for x in flat]}
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "hex": to_hex(array)}
 
 
 def array_from_json(data: dict[str, Any]) -> Array:
     """The inverse of `array_to_json`."""
-    numbers = np.array([float.fromhex(h) for h in data["hex"]], dtype=np.float64)
-    if data["dtype"] in COMPONENTS:
-        numbers = numbers.reshape(-1, 2)[:, 0] + 1j * numbers.reshape(-1, 2)[:, 1]
-    return numbers.astype(dtype_named(data["dtype"])).reshape(data["shape"])
+    return from_hex(data["hex"], data["dtype"]).reshape(data["shape"])
+
+
+def to_hex(array: Array) -> list[str]:
+    """The numbers of an array in hexadecimal."""
+    return [x.hex() for x in to_numbers(array)]
+
+
+def from_hex(numbers: Sequence[str], dtype: str) -> Array:
+    """The inverse of `to_hex`, without a shape; what the dtype does not hold is rounded."""
+    return from_numbers([float.fromhex(h) for h in numbers], dtype)
+
+
+def to_numbers(array: Array) -> list[float]:
+    """The elements in row-major order; of a complex array real and imaginary parts in turn."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    parts = flat.view(COMPONENTS[str(flat.dtype)]) if np.iscomplexobj(flat) else flat
+    numbers: list[float] = parts.astype(np.float64).tolist()
+    return numbers
+
+
+def from_numbers(numbers: Sequence[float], dtype: str) -> Array:
+    """The inverse of `to_numbers`, without a shape; what the dtype does not hold is rounded."""
+    parts = np.array(numbers, np.float64)
+    return (parts.view(np.complex128) if dtype in COMPONENTS else parts).astype(dtype_named(dtype))
 
 
 def case_to_json(case: Case) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The normative files: specs/adam.md cut into clauses, and the schema of the report.
+"""The normative files: specs/adam.md cut into clauses, and the schemas of the report and the process protocol.
 
 In a checkout they lie in specs/, in an installed wheel in conformance/_specs.
 """
@@ -57,6 +57,13 @@ def clauses() -> dict[str, Clause]:
 def report_schema() -> dict[str, Any]:
     """The JSON Schema of the report."""
     schema: dict[str, Any] = json.loads(spec_file("report.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+@lru_cache(maxsize=1)
+def protocol_schema() -> dict[str, Any]:
+    """The JSON Schema of what crosses between the harness and a program."""
+    schema: dict[str, Any] = json.loads(spec_file("protocol/messages.schema.json").read_text(encoding="utf-8"))
     return schema
 
 

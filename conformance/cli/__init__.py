@@ -21,6 +21,7 @@ from conformance.usage import UsageError
 COMMANDS = {
     "check": "conformance.cli.check:check",
     "identify": "conformance.cli.identify:identify",
+    "smoke": "conformance.cli.smoke:smoke",
     "prove": "conformance.cli.prove:prove",
     "faults": "conformance.cli.faults:faults",
     "explain": "conformance.cli.explain:explain",

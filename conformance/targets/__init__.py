@@ -13,7 +13,7 @@ from typing import Any
 
 from adam_ref import Dialect
 from conformance.protocol import Target, TargetError, raised
-from conformance.targets.addresses import parse_address
+from conformance.targets.addresses import PROCESS, parse_address
 from conformance.targets.plain_object import PlainObject
 from conformance.targets.registry import registered
 
@@ -23,9 +23,13 @@ DEFAULT_TARGET = "adam_ref.torch:Adam?optimized_update=False"
 
 def load_target(address: str, *, dialect: Dialect | None = None, device: str = "cpu") -> Target:
     """Make what is listed for `address`, or import and adapt what it names; raises `TargetError` where that fails."""
+    module, name, arguments = parse_address(address)
+    if module == PROCESS:
+        from conformance.smoke import connected
+
+        return connected(name, dialect, device)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    module, name, arguments = parse_address(address)
     listed = registered(address)
     if listed is not None and (missing := listed.missing()):
         raise TargetError(f"{address} needs {' and '.join(missing)}: {listed.project.install}")
