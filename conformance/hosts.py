@@ -62,7 +62,7 @@ class InProcess:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.name, self.capabilities = target.name, target.capabilities
-        self.version = version_of(target.name)
+        self.version = str(getattr(target, "version", "")) or version_of(target.name)
 
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
         """Run cases together, NumPy's warnings about what they do to numbers switched off."""
@@ -70,7 +70,8 @@ class InProcess:
             return run_together(self.target, cases)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Let go of what the target holds, where it can be let go of."""
+        getattr(self.target, "close", lambda: None)()
 
 
 class Isolated:
@@ -126,7 +127,8 @@ class Isolated:
             os.close(descriptor)
         self.channel = Channel(requests, answers, output, self.limits.output)
         self.name = address
-        self._send({"address": address, "dialect": vars(dialect) if dialect else None, "device": device})
+        axes = vars(dialect) if dialect else None
+        self._send({"address": address, "dialect": axes, "device": device, "seconds": self.limits.answer})
 
     def wait_until_ready(self) -> Isolated:
         """Wait for the target's claims; its import has been running since the worker was started."""

@@ -1,4 +1,4 @@
-"""What connects the harness with a worker: two pipes for messages, and one for all that the worker prints meanwhile."""
+"""What connects us with a worker or a program: two pipes for messages, and one for all that it prints meanwhile."""
 
 from __future__ import annotations
 

@@ -39,4 +39,5 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def _host(hello: dict[str, Any]) -> InProcess:
     dialect = Dialect(**hello["dialect"]) if hello["dialect"] else None
-    return InProcess(load_target(hello["address"], dialect=dialect, device=hello["device"]))
+    patience = hello["seconds"] / 2  # so that whoever waits for the target here can say what it waited for
+    return InProcess(load_target(hello["address"], dialect=dialect, device=hello["device"], patience=patience))

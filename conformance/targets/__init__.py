@@ -15,19 +15,33 @@ from adam_ref import Dialect
 from conformance.protocol import Target, TargetError, raised
 from conformance.targets.addresses import PROCESS, parse_address
 from conformance.targets.plain_object import PlainObject
+from conformance.targets.program import PATIENCE
 from conformance.targets.registry import registered
 
 DEFAULT_TARGET = "adam_ref.torch:Adam?optimized_update=False"
 """The shipped torch Adam, in the form of Algorithm 1."""
 
 
-def load_target(address: str, *, dialect: Dialect | None = None, device: str = "cpu") -> Target:
-    """Make what is listed for `address`, or import and adapt what it names; raises `TargetError` where that fails."""
+def load_target(
+    address: str, *, dialect: Dialect | None = None, device: str = "cpu", patience: float = PATIENCE
+) -> Target:
+    """Make what is listed for `address`, import and adapt what it names, or start the program that it names.
+
+    Args:
+        address: `package.module:Class?key=value&...`, or `process:COMMAND LINE`.
+        dialect: the declared one, or `None`.
+        device: "cpu" or "cuda".
+        patience: seconds that any one answer of a program may take.
+
+    Raises:
+        TargetError: that fails.
+
+    """
     module, name, arguments = parse_address(address)
     if module == PROCESS:
         from conformance.smoke import connected
 
-        return connected(name, dialect, device)
+        return connected(name, dialect, device, patience)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     listed = registered(address)

@@ -59,6 +59,10 @@ class Process:
         self.called, self.version, self.capabilities = hello
         self.name = f"process:{command}"
 
+    def close(self) -> None:
+        """End the program and everything it started."""
+        self.program.close()
+
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> _Session:
         """Start an optimizer in the program; its number is the smallest that no session at work has."""
         number = next((n for n in range(SESSIONS) if n not in self.sessions), None)
@@ -69,7 +73,7 @@ class Process:
             lambda answer: _arrays(answer, "parameters", parameters),
             session=number,
             dtype=str(parameters[0].dtype),
-            shapes=[p.shape for p in parameters],
+            shapes=[list(p.shape) for p in parameters],
             parameters=[to_hex(p) for p in parameters],
             hyperparameters=[_named(h) for h in hyperparameters],
         )

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from conformance.channel import Channel, FloodError
+from conformance.pipes import Channel, FloodError
 from conformance.protocol import TargetError
 from conformance.targets.addresses import words_of
 
@@ -24,6 +24,9 @@ _T = TypeVar("_T")
 
 PATIENCE = 30.0
 """Seconds that an answer may take."""
+
+_LOOK = 0.5
+"""Seconds between two looks at whether the program is still there."""
 
 _LONGEST = 1 << 26
 """Bytes of one answer, and of all that is written to standard error."""
@@ -135,7 +138,7 @@ class Program:
         size = len(self.rest)
         try:
             while b"\n" not in pieces[-1]:
-                piece = self.channel.read(_LONGEST)
+                piece = self._piece()
                 if not piece:
                     raise EOFError
                 pieces.append(piece)
@@ -147,6 +150,22 @@ class Program:
             raise
         line, _, self.rest = b"".join(pieces).partition(b"\n")
         return line
+
+    def _piece(self) -> bytes:
+        """Some of its output, nothing once it has ended, be it that a child of its own still holds the pipe."""
+        final = self.channel.deadline
+        while True:
+            ended = self.process.poll() is not None
+            self.channel.deadline = min(final, time.monotonic() + _LOOK)
+            try:
+                return self.channel.read(_LONGEST)
+            except TimeoutError:
+                if ended:
+                    return b""
+                if time.monotonic() >= final:
+                    raise
+            finally:
+                self.channel.deadline = final
 
     def _message(self, exchange: _Exchange) -> dict[str, Any]:
         try:
