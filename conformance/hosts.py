@@ -28,7 +28,7 @@ from conformance.capabilities import Capabilities, CapabilityError
 from conformance.case import Case, Trajectory
 from conformance.interpreters import SearchPath
 from conformance.limits import GIB, Limits
-from conformance.pipes import Channel, FloodError
+from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
 from conformance.protocol import Target, TargetError, printable, raised, run_together
 
 _PATIENCE = 5.0
@@ -120,6 +120,7 @@ class Isolated:
                 "OMP_WAIT_POLICY": "PASSIVE",
                 **os.environ,
                 "PYTHONPATH": self.path.value,
+                THEIR_PYTHONPATH: os.environ.get("PYTHONPATH", ""),
                 **dict([self.mark.split("=")]),
             },
         )

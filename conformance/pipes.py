@@ -6,6 +6,9 @@ import os
 import select
 import time
 
+THEIR_PYTHONPATH = "ADAM_CONFORMANCE_PYTHONPATH"
+"""Where a worker, whose own one we set, finds the PYTHONPATH of our user."""
+
 _PIECE = 1 << 20
 """Bytes to be read or written at once."""
 

@@ -26,10 +26,10 @@ def smoke(target: str, timeout: float) -> int:
     That it answers makes no Adam of it: `check` says whether its numbers are right, and runs these steps first.
     """
     from conformance.protocol import TargetError
-    from conformance.targets import parse_address
+    from conformance.targets.addresses import PROCESS, parse_address
 
     kind, command, _ = parse_address(target)
-    if kind != "process":
+    if kind != PROCESS:
         raise UsageError(f"{target!r} is no process:COMMAND LINE; what Python imports needs no talking to: try check")
     from conformance.smoke import conversation, examined, stops
     from conformance.targets.process import Process

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from conformance.pipes import Channel, FloodError
+from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
 from conformance.protocol import TargetError
 from conformance.targets.addresses import words_of
 
@@ -255,7 +255,9 @@ def _started(command: str) -> tuple[subprocess.Popen[bytes], Channel]:
     (their_in, ours_in), (ours_out, their_out), (ours_words, their_words) = os.pipe(), os.pipe(), os.pipe()
     channel = Channel(ours_in, ours_out, ours_words, _LONGEST)
     try:
-        process = subprocess.Popen(words, stdin=their_in, stdout=their_out, stderr=their_words, start_new_session=True)
+        process = subprocess.Popen(
+            words, stdin=their_in, stdout=their_out, stderr=their_words, start_new_session=True, env=_environment()
+        )
     except (OSError, ValueError) as error:
         channel.close()
         raise TalkError(
@@ -267,6 +269,14 @@ def _started(command: str) -> tuple[subprocess.Popen[bytes], Channel]:
         for descriptor in (their_in, their_out, their_words):
             os.close(descriptor)
     return process, channel
+
+
+def _environment() -> dict[str, str]:
+    """That of our user: without the packages of ours that a worker has on its path, which would hide the program's."""
+    theirs = dict(os.environ)
+    if THEIR_PYTHONPATH in theirs:
+        theirs["PYTHONPATH"] = theirs.pop(THEIR_PYTHONPATH)
+    return theirs
 
 
 def _end(process: subprocess.Popen[bytes], channel: Channel) -> None:

@@ -23,7 +23,8 @@ from conformance.smoke import connected, conversation, stops, validator
 from conformance.specs import protocol_schema
 from conformance.suite import Plan
 from conformance.suite import run as run_suite
-from conformance.targets import load_target, parse_address
+from conformance.targets import load_target
+from conformance.targets.addresses import parse_address
 from conformance.targets.process import Process
 from conformance.targets.program import TalkError
 
