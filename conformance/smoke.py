@@ -105,6 +105,15 @@ def changes_lr(process: Process) -> Sentences:
         yield "set_lr: the learning rate can be changed"
 
 
+def goes_ahead(process: Process) -> Sentences:
+    """Where it is claimed that the step counter can be written."""
+    if process.capabilities.fast_forward and process.capabilities.dtypes:
+        session, gradients = _session(process, process.capabilities.dtypes[0])
+        session.fast_forward(1000)
+        session.step(gradients)
+        yield "fast_forward: the step counter can be written"
+
+
 def saves_and_loads(process: Process) -> Sentences:
     """Where checkpoints are claimed, into a second session, the first one still being there."""
     if process.capabilities.checkpoint and process.capabilities.dtypes:
@@ -122,6 +131,7 @@ STEPS: Sequence[Callable[[Process], Sentences]] = (
     holds_numbers,
     steps,
     changes_lr,
+    goes_ahead,
     saves_and_loads,
 )
 

@@ -36,8 +36,7 @@ class Program:
         print(line, flush=True)  # noqa: T201
 
     def answer(self, request):
-        known = request["command"] in ("hello", "start", "step", "state", "set_lr", "save", "load", "stop")
-        if not known:
+        if not hasattr(self, request["command"]):
             return {"error": {"kind": "unknown-command", "message": "never heard of it"}}
         return getattr(self, request["command"])(request)
 
@@ -325,7 +324,7 @@ class Serve(Program):
         from conformance.targets import load_target
 
         self.target = load_target(sys.argv[2])
-        self.claims = self.target.capabilities.to_json()
+        self.claims = {k: v for k, v in self.target.capabilities.to_json().items() if k != "manners"}
 
     def start(self, request):
         import numpy as np
@@ -364,6 +363,10 @@ class Serve(Program):
 
     def set_lr(self, request):
         self.sessions[request["session"]][0].set_lr(float.fromhex(request["lr"]))
+        return {}
+
+    def fast_forward(self, request):
+        self.sessions[request["session"]][0].fast_forward(request["steps"])
         return {}
 
     def save(self, request):

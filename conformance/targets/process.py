@@ -133,6 +133,10 @@ class _Session:
         """From now on every parameter is stepped with this learning rate."""
         self.program.ask("set_lr", lambda _: None, session=self.number, lr=lr.hex())
 
+    def fast_forward(self, steps: int) -> None:
+        """Before the first step: be where so many steps with zero gradients lead."""
+        self.program.ask("fast_forward", lambda _: None, session=self.number, steps=steps)
+
     def save(self) -> Any:
         """Whatever the program makes of it."""
         return self.program.ask("save", lambda answer: answer["saved"], session=self.number)
@@ -212,8 +216,8 @@ def _moments(where: str, given: Any, like: Array) -> Moments:
     dtype = str(given.get("dtype", like.dtype))
     held = {
         name: _array(f"{name} of {where}", given[name], like, dtype)
-        for name in ("m", "v", "v_max")
-        if given.get(name) is not None
+        for name in ("m", "v", *({"v_max"} & given.keys()))
+        if given[name] is not None
     }
     step = given.get("step")
     if step is not None and (isinstance(step, bool) or not isinstance(step, int | float)):

@@ -40,6 +40,7 @@ EXPECTED = {
     "step": '{"number":N,"parameters":[["0x1.8p+0",...],...]}',
     "state": '{"number":N,"state":[{"m":["0x1.8p+0",...],"v":[...]},...]}',
     "set_lr": '{"number":N}',
+    "fast_forward": '{"number":N}',
     "save": '{"number":N,"saved":...}',
     "load": '{"number":N}',
     "stop": '{"number":N}, and an end with status 0',

@@ -24,7 +24,7 @@ static void arrays(char *at, double *x) { /* reads [["0x1.8p+0",...],...] into x
     while (*++at == '"') x[i++] = strtod(at + 1, &at), at += at[1] == ',';
 }
 
-static void array(const char *before, int a, const double *x, const char *after) {
+static void show(const char *before, int a, const double *x, const char *after) {
   fputs(before, stdout);
   for (int first = a ? s->end[a - 1] : 0, i = first; i < s->end[a]; i++) printf("%s\"%a\"", i > first ? "," : "", x[i]);
   fputs(after, stdout);
@@ -45,8 +45,8 @@ int main(void) {
     else if (strstr(line, ":\"set_lr\"")) s->lr = number(line, "\"lr\":\"");
     else if (strstr(line, ":\"state\""))
       for (int a = 0; a < s->arrays; a++)
-        array(a ? ",{\"m\":[" : ",\"state\":[{\"m\":[", a, s->m, "],\"v\":["),
-          array("", a, s->v, a < s->arrays - 1 ? "]}" : "]}]");
+        show(a ? ",{\"m\":[" : ",\"state\":[{\"m\":[", a, s->m, "],\"v\":["),
+          show("", a, s->v, a < s->arrays - 1 ? "]}" : "]}]");
     else if (strstr(line, ":\"start\"") || strstr(line, ":\"step\"")) {
       if ((at = behind(line, "\"parameters\":"))) {
         s->p = room(s->p, bytes), s->m = room(s->m, bytes), s->v = room(s->v, bytes), s->g = room(s->g, bytes);
@@ -54,7 +54,7 @@ int main(void) {
         s->beta2 = number(line, "\"beta2\":\""), s->eps = number(line, "\"eps\":\"");
         s->t = 0, s->single = !!strstr(line, "float32"), s->end = room(s->end, bytes), arrays(at, s->p);
       } else arrays(behind(line, "\"gradients\":"), s->g), step();
-      for (int a = 0, n = s->arrays; a < n; a++) array(a ? ",[" : ",\"parameters\":[[", a, s->p, a < n - 1 ? "]" : "]]");
+      for (int a = 0, n = s->arrays; a < n; a++) show(a ? ",[" : ",\"parameters\":[[", a, s->p, a < n - 1 ? "]" : "]]");
     } else printf(",\"error\":{\"kind\":\"unknown-command\",\"message\":\"there is no such command\"}");
   }
 }
