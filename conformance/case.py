@@ -33,6 +33,8 @@ class Case:
         device: "cpu" or "cuda".
         skipped: steps with zero gradients that count as made before the first one: its number is `skipped + 1`.
         manner: how the caller works with the target (`conformance.manners`); empty: plainly.
+        pause: seconds to wait after each step before everything is looked at again: what was given, what was returned,
+            and what belongs to the process; 0: nothing is looked at twice.
 
     """
 
@@ -46,6 +48,7 @@ class Case:
     device: str = "cpu"
     skipped: int = 0
     manner: str = ""
+    pause: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -118,6 +121,8 @@ class Trajectory:
             changed beside a parameter).
         refused: what the target said when it refused to be worked with in the manner of the case; empty where it did
             not.  The steps before are there, the later ones are not.
+        late: in words, what changed between a step and the next.
+        disturbed: in words, what of the process was not left as it was, in this run or an earlier one.
 
     """
 
@@ -127,6 +132,8 @@ class Trajectory:
     shared: tuple[str, ...] = field(default=())
     noticed: tuple[str, ...] = ()
     refused: str = ""
+    late: tuple[str, ...] = ()
+    disturbed: tuple[str, ...] = ()
 
 
 def array_to_json(array: Array) -> dict[str, Any]:
@@ -176,6 +183,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "checkpoint_after": case.checkpoint_after,
         "skipped": case.skipped,
         "manner": case.manner,
+        "pause": case.pause,
     }
 
 
@@ -192,6 +200,7 @@ def case_from_json(data: dict[str, Any]) -> Case:
         device=data["device"],
         skipped=data["skipped"],
         manner=data["manner"],
+        pause=data["pause"],
     )
     _require_coherent(case)
     return case

@@ -30,6 +30,7 @@ from conformance.interpreters import SearchPath
 from conformance.limits import GIB, Limits
 from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
 from conformance.protocol import Target, TargetError, printable, raised, run_together
+from conformance.surroundings import Surroundings
 
 _PATIENCE = 5.0
 """Seconds for a warden to end its worker and to say how that went."""
@@ -57,17 +58,40 @@ class Host(Protocol):
 
 
 class InProcess:
-    """The target in this very process: no protection, no overhead."""
+    """The target in this very process: no protection, no overhead.
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
+    Args:
+        target: which one.
+        before: how everything was before the target was imported, where this process is the target's alone.
+
+    """
+
+    def __init__(self, target: Target, before: Surroundings | None = None) -> None:
+        self.target, self.before = target, before
         self.name, self.capabilities = target.name, target.capabilities
         self.version = str(getattr(target, "version", "")) or version_of(target.name)
+        self.disturbed: dict[str, None] = {}
+        self._settle(before, at_import=True)
 
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
-        """Run cases together, NumPy's warnings about what they do to numbers switched off."""
+        """Run cases together, NumPy's warnings about what they do to numbers switched off.
+
+        What belongs to the process is put back afterwards: all of it where a case asks for a second look, otherwise
+        what takes no time.
+        """
+        watched = any(case.pause for case in cases)
         with np.errstate(all="ignore"):
-            return run_together(self.target, cases)
+            here = Surroundings.now(quick=not watched)
+            try:
+                trajectories = run_together(self.target, cases)
+            finally:
+                self._settle(here)
+        self._settle(self.before if watched else None, at_import=True)
+        return [replace(t, disturbed=tuple(self.disturbed)) for t in trajectories]
+
+    def _settle(self, since: Surroundings | None, *, at_import: bool = False) -> None:
+        if since is not None:
+            self.disturbed |= dict.fromkeys(since.settle(at_import=at_import))
 
     def close(self) -> None:
         """Let go of what the target holds, where it can be let go of."""
@@ -154,7 +178,7 @@ class Isolated:
             raise self._given_up(f"{what}: the worker's answer is none to this ({raised(error)})") from error
         if any(wrong):
             raise self._given_up(f"{what}: {next(filter(None, wrong))}")
-        return [replace(t, shared=tuple(map(printable, t.shared))) for t in trajectories]
+        return [_in_print(t) for t in trajectories]
 
     def _ask(self, message: dict[str, Any], what: str, most: int) -> dict[str, Any]:
         if self.over:
@@ -258,6 +282,13 @@ class Isolated:
             with contextlib.suppress(OSError):
                 if self.mark.encode() in (process / "environ").read_bytes().split(b"\0"):
                     os.kill(int(process.name), signal.SIGKILL)
+
+
+def _in_print(seen: Trajectory) -> Trajectory:
+    """The trajectory with its words such that they can be shown."""
+    names = ("shared", "noticed", "late", "disturbed")
+    words = {name: tuple(map(printable, getattr(seen, name))) for name in names}
+    return replace(seen, **words, refused=printable(seen.refused))
 
 
 def _signal(number: int) -> str:

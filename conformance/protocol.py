@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from time import sleep
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -72,10 +73,10 @@ class Target(Protocol):
     (or of mappings with the keys m, v, v_max, step), `save() -> Any` and `load(saved)` ("checkpoint": everything that
     later steps depend on, a learning rate that was set included), `set_lr(lr)` ("lr_schedule"), `fast_forward(steps)`
     ("fast_forward": before the first step, what so many steps with zero gradients leave), `held_gradients()` (the
-    gradients as the target holds them after a step, where it converts them), `shared_memory() -> list of sentences`
-    (where its arrays overlap and must not) and `noticed() -> list of sentences` (what else went wrong that no number
-    shows).  A target that claims manners has `start_in(manner, parameters, hyperparameters)`, which gives a session
-    that is worked with in that manner.
+    gradients as the target holds them after a step, where it converts them), `held_parameters()` (the same of the
+    parameters), `shared_memory() -> list of sentences` (where its arrays overlap and must not) and `noticed() -> list
+    of sentences` (what else went wrong that no number shows).  A target that claims manners has `start_in(manner,
+    parameters, hyperparameters)`, which gives a session that is worked with in that manner.
     """
 
     name: str
@@ -110,6 +111,7 @@ class _Run:
         self.moments: list[tuple[Moments, ...]] = []
         self.changed: list[tuple[int, int]] = []
         self.shared: list[str] = []
+        self.late: list[str] = []
         self.noticed: list[str] = []
         self.refused = ""
         self.session: Any = None
@@ -153,21 +155,36 @@ class _Run:
         self.current = self._call(f"reading what step {step + 1} returned", lambda: self._checked(returned, step))
         self.parameters.append(self.current)
         self._observe(step, given)
+        if self.case.pause:
+            sleep(self.case.pause)
+            self._call("looking at it again", lambda: self._look_again(step, given, returned))
         if self.case.checkpoint_after == step + 1:
             saved = self._call("save", lambda: self.session.save())
             self.session = self._start()
             self._call("load", lambda: self.session.load(saved))
 
     def _observe(self, step: int, given: list[Array | None]) -> None:
-        held = self._call("held_gradients", lambda: getattr(self.session, "held_gradients", lambda: given)())
-        for i, (before, after) in enumerate(zip(self.case.gradients[step], held, strict=True)):
-            if before is not None and not _same_bits(before, after):
-                self.changed.append((step, i))
+        self.changed += self._call("held_gradients", lambda: self._changed(step, given))
         if self.target.capabilities.state:
             self.moments.append(self._call("state", self._state))
         if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
             said = self._call("shared_memory", lambda: list(self.session.shared_memory())[:_SENTENCES])
             self.shared.extend(printable(str(words), _LONGEST // 10) for words in said)
+
+    def _changed(self, step: int, given: list[Array | None]) -> list[tuple[int, int]]:
+        """The gradients of this step that are not what they were."""
+        held = getattr(self.session, "held_gradients", lambda: given)()
+        pairs = enumerate(zip(self.case.gradients[step], held, strict=True))
+        return [(step, i) for i, (before, after) in pairs if before is not None and not _same_bits(before, after)]
+
+    def _look_again(self, step: int, given: list[Array | None], returned: Any) -> None:
+        """Whether gradients or parameters have changed since the step was over."""
+        after = f"changed after step {step + 1} was over"
+        changed = [place for place in self._changed(step, given) if place not in self.changed]
+        self.late += [f"the gradient of parameter {i} {after}" for _, i in changed]
+        held = getattr(self.session, "held_parameters", lambda: returned)()
+        pairs = enumerate(zip(self.current, held, strict=True))
+        self.late += [f"parameter {i} {after}" for i, (was, now) in pairs if not _same_bits(was, now)]
 
     def _state(self) -> tuple[Moments, ...]:
         moments = tuple(map(_as_moments, self.session.state()))
@@ -199,6 +216,7 @@ class _Run:
             tuple(self.shared),
             tuple(self.noticed),
             self.refused,
+            tuple(self.late),
         )
 
 

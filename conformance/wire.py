@@ -159,6 +159,8 @@ def trajectory_from_message(message: dict[str, Any]) -> Trajectory:
             tuple(message["shared"]),
             tuple(message["noticed"]),
             message["refused"],
+            tuple(message["late"]),
+            tuple(message["disturbed"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WireError(f"no trajectory: {error}") from error

@@ -10,6 +10,7 @@ from adam_ref import Dialect
 from conformance import wire
 from conformance.hosts import InProcess
 from conformance.protocol import TargetError, raised
+from conformance.surroundings import Surroundings
 from conformance.targets import load_target
 
 
@@ -38,6 +39,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _host(hello: dict[str, Any]) -> InProcess:
+    before = Surroundings.now()
     dialect = Dialect(**hello["dialect"]) if hello["dialect"] else None
     patience = hello["seconds"] / 2  # so that whoever waits for the target here can say what it waited for
-    return InProcess(load_target(hello["address"], dialect=dialect, device=hello["device"], patience=patience))
+    target = load_target(hello["address"], dialect=dialect, device=hello["device"], patience=patience)
+    return InProcess(target, before)

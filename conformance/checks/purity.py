@@ -65,6 +65,27 @@ def repeatable(case: Case, context: Context) -> Examination:
     return Examination.rule(violation, 2 * case.steps * case.elements)
 
 
+PAUSE = 0.01
+"""Seconds: long enough for a thread that was left behind to do what it was left for."""
+
+
+def briefly(context: Context) -> list[Case]:
+    """A few steps, since time passes after each."""
+    return [case.up_to(3) for case in from_regimes("ordinary", at_most=1)(context)]
+
+
+def settled(case: Case, context: Context) -> Examination:
+    """Between a step and the next neither gradients nor parameters change."""
+    late = context.trajectory(replace(case, pause=PAUSE)).late
+    return Examination.rule(broken(late[0]) if late else None, 2 * case.steps * len(case.parameters))
+
+
+def process_untouched(case: Case, context: Context) -> Examination:
+    """What belongs to the process is afterwards what it was before the run, and before the target was imported."""
+    disturbed = context.trajectory(replace(case, pause=PAUSE)).disturbed
+    return Examination.rule(broken(disturbed[0]) if disturbed else None, case.steps)
+
+
 CHECKS = [
     Check(
         id="purity.gradients",
@@ -93,5 +114,19 @@ CHECKS = [
         clauses=("PUR-4",),
         examine=repeatable,
         cases=from_regimes("ordinary", "amsgrad", at_most=2),
+    ),
+    Check(
+        id="purity.settled",
+        title="a step is over when it returns",
+        clauses=("PUR-5",),
+        examine=settled,
+        cases=briefly,
+    ),
+    Check(
+        id="purity.process",
+        title="what belongs to the process is left as it is",
+        clauses=("PUR-6",),
+        examine=process_untouched,
+        cases=briefly,
     ),
 ]

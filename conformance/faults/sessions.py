@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -160,3 +162,36 @@ def _stale(a: Adam, gradients: Sequence[Array | None]) -> list[Array]:
 
 
 fault("parameters-before-the-step", "what is returned are the parameters before the step", "ordinary", step=_stale)
+
+
+def _still_writing(a: Adam, gradients: Sequence[Array | None]) -> list[Array]:
+    after = Adam.step(a, gradients)
+
+    def write() -> None:
+        time.sleep(0.001)
+        for array in after:
+            array += 1
+
+    threading.Thread(target=write, daemon=True).start()
+    return after
+
+
+fault(
+    "still-writing",
+    "a step returns before a thread of its own has written all parameters",
+    caught_by=("purity.settled",),
+    step=_still_writing,
+)
+
+
+def _seeding(a: Adam, gradients: Sequence[Array | None]) -> list[Array]:
+    np.random.seed(0)  # noqa: NPY002 (that is the fault)
+    return Adam.step(a, gradients)
+
+
+fault(
+    "seeds-the-global-generator",
+    "each step seeds NumPy's global random generator",
+    caught_by=("purity.process",),
+    step=_seeding,
+)

@@ -223,6 +223,10 @@ class TorchSession:
         """`.grad` of each parameter as it is now."""
         return [None if t.grad is None else to_numpy(t.grad) for t in self.tensors]
 
+    def held_parameters(self) -> list[Array]:
+        """Each parameter as it is now."""
+        return [to_numpy(t) for t in self.tensors]
+
     def state(self) -> list[Moments]:
         """The moments under torch's names."""
         return [self._moments(self.optimizer.state.get(t, {})) for t in self.tensors]

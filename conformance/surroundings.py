@@ -1,0 +1,224 @@
+"""What belongs to the process and not to an optimizer: how it was, what of it has changed, and putting it back.
+
+Torch's part is looked at where torch has been imported.  To add one more thing: a `Facet` in `FACETS`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import ctypes
+import json
+import locale
+import math
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import BuiltinFunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+_ENVIRONMENT = 256
+"""Bytes that hold C's `fenv_t` on any machine."""
+
+_NAMED = 5
+"""How many replaced functions a sentence names."""
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One thing that can be read and put back.
+
+    Attributes:
+        name: what it is.
+        read: how it is; `None` where there is no such thing.
+        restore: puts it back to what was read.
+        telling: whether what was read says something to a reader.
+        at_import: whether importing a library must leave it alone too.
+        quick: whether it can be read in microseconds.
+
+    """
+
+    name: str
+    read: Callable[[], Any]
+    restore: Callable[[Any], object]
+    telling: bool = True
+    at_import: bool = True
+    quick: bool = True
+
+    def now(self) -> Any:
+        """How it is; `None` where that cannot be found out."""
+        with contextlib.suppress(Exception):
+            return self.read()
+        return None
+
+    def change(self, before: Any, now: Any) -> str:
+        """What has changed, in words; "" where nothing has."""
+        if before is None or now is None or before == now:
+            return ""
+        if isinstance(before, Functions):
+            return f"{before.replaced(now)} was replaced"
+        return f"{self.name} is {now}; it was {before}" if self.telling else f"{self.name} was changed"
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How this thread rounds and treats subnormal numbers, and all that the C library needs to restore it."""
+
+    rounding: str
+    subnormals: str
+    saved: bytes = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"rounding {self.rounding}, subnormal numbers {self.subnormals}"
+
+
+_LIBRARY = ctypes.CDLL(None)
+
+
+def _arithmetic() -> Arithmetic:
+    one, little, smallest = 1.0, 2.0**-60, sys.float_info.min
+    up, down, toward_zero = one + little > one, -one - little < -one, one - little < one
+    rounding = "up" if up else "down" if down else "toward zero" if toward_zero else "to nearest"
+    subnormals = "kept" if smallest / 2 > 0.0 and smallest - smallest / 2 > 0.0 else "flushed to zero"
+    saved = ctypes.create_string_buffer(_ENVIRONMENT)
+    with contextlib.suppress(AttributeError):
+        _LIBRARY.fegetenv(saved)
+    return Arithmetic(rounding, subnormals, saved.raw)
+
+
+def _restore_arithmetic(before: Arithmetic) -> None:
+    with contextlib.suppress(AttributeError):
+        _LIBRARY.fesetenv(ctypes.create_string_buffer(before.saved, _ENVIRONMENT))
+
+
+@dataclass(frozen=True, eq=False)
+class Functions:
+    """The public names of modules that everybody relies on, and all names of ours."""
+
+    held: dict[str, dict[str, Any]]
+
+    @classmethod
+    def now(cls) -> Functions:
+        """As they are."""
+        return cls({module.__name__: dict(vars(module)) for module in _watched()})
+
+    def _differences(self, other: Functions) -> Iterator[tuple[str, str]]:
+        for module, names in self.held.items():
+            others = other.held.get(module, names)
+            for name, value in names.items():
+                if others.get(name) is not value and _counts(module, name, value):
+                    yield module, name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Functions) and next(self._differences(other), None) is None
+
+    def replaced(self, now: Functions) -> str:
+        """The names of what is no longer what it was."""
+        names = [f"{module}.{name}" for module, name in self._differences(now)]
+        return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for module, name in self._differences(Functions.now()):
+            setattr(sys.modules[module], name, self.held[module][name])
+
+
+_FOREIGN = (builtins, json, math, os, random, time, np)
+
+_OURS = ("adam_ref", "conformance")
+
+
+def _watched() -> list[ModuleType]:
+    ours = [name for name in sys.modules if name.partition(".")[0] in _OURS]
+    return [*_FOREIGN, *(sys.modules[name] for name in ("torch", *ours) if name in sys.modules)]
+
+
+def _counts(module: str, name: str, value: Any) -> bool:
+    """Whether nobody has any business replacing it; torch itself replaces what of it is written in Python."""
+    if module == "torch" and not isinstance(value, BuiltinFunctionType):
+        return False
+    return callable(value) and (not name.startswith("_") or module.partition(".")[0] in _OURS)
+
+
+def _numpy_generator() -> tuple[Any, ...]:
+    kind, key, *rest = np.random.get_state()  # noqa: NPY002 (it is the global one that is looked at)
+    return kind, np.asarray(key).tobytes(), *rest
+
+
+def _restore_numpy_generator(before: tuple[Any, ...]) -> None:
+    kind, key, *rest = before
+    np.random.set_state((kind, np.frombuffer(key, np.uint32), *rest))  # noqa: NPY002
+
+
+def _of_torch(read: Callable[[Any], Any]) -> Callable[[], Any]:
+    return lambda: read(sys.modules["torch"]) if "torch" in sys.modules else None
+
+
+def _restore_torch_generator(before: bytes) -> None:
+    torch = sys.modules["torch"]
+    torch.set_rng_state(torch.frombuffer(bytearray(before), dtype=torch.uint8))
+
+
+def _in_torch(name: str) -> Callable[[Any], Any]:
+    return lambda before: getattr(sys.modules["torch"], name)(before)
+
+
+FACETS = (
+    Facet("a function", Functions.now, Functions.restore, quick=False),
+    Facet("the arithmetic", _arithmetic, _restore_arithmetic),
+    Facet("NumPy's handling of floating-point errors", np.geterr, lambda before: np.seterr(**before)),
+    Facet("the working directory", os.getcwd, os.chdir),
+    Facet("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda was: locale.setlocale(locale.LC_ALL, was)),
+    Facet("torch's default dtype", _of_torch(lambda t: t.get_default_dtype()), _in_torch("set_default_dtype")),
+    Facet("torch's gradient mode", _of_torch(lambda t: t.is_grad_enabled()), _in_torch("set_grad_enabled")),
+    Facet(
+        "torch's choice of deterministic algorithms",
+        _of_torch(lambda t: t.are_deterministic_algorithms_enabled()),
+        _in_torch("use_deterministic_algorithms"),
+    ),
+    Facet("Python's random generator", random.getstate, random.setstate, telling=False, at_import=False, quick=False),
+    Facet(
+        "NumPy's random generator",
+        _numpy_generator,
+        _restore_numpy_generator,
+        telling=False,
+        at_import=False,
+        quick=False,
+    ),
+    Facet(
+        "torch's random generator",
+        _of_torch(lambda t: t.get_rng_state().numpy().tobytes()),
+        _restore_torch_generator,
+        telling=False,
+        at_import=False,
+        quick=False,
+    ),
+)
+"""In the order in which they are put back: the functions that the others need come first."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """How everything was at one moment."""
+
+    values: tuple[tuple[Facet, Any], ...]
+
+    @classmethod
+    def now(cls, *, quick: bool = False) -> Surroundings:
+        """As they are: all of them, or those that are read in no time."""
+        return cls(tuple((facet, facet.now()) for facet in FACETS if facet.quick or not quick))
+
+    def settle(self, *, at_import: bool = False) -> list[str]:
+        """Put back what has changed since, and say what it was; of what an import may change nothing is said."""
+        said = []
+        for facet, before in self.values:
+            if change := facet.change(before, facet.now()):
+                facet.restore(before)
+                if facet.at_import or not at_import:
+                    said.append(change)
+        return said
