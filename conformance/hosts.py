@@ -286,9 +286,18 @@ class Isolated:
 
 def _in_print(seen: Trajectory) -> Trajectory:
     """The trajectory with its words such that they can be shown."""
-    names = ("shared", "noticed", "late", "disturbed")
-    words = {name: tuple(map(printable, getattr(seen, name))) for name in names}
-    return replace(seen, **words, refused=printable(seen.refused))
+
+    def shown(words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(printable, words))
+
+    return replace(
+        seen,
+        shared=shown(seen.shared),
+        noticed=shown(seen.noticed),
+        refused=printable(seen.refused),
+        late=shown(seen.late),
+        disturbed=shown(seen.disturbed),
+    )
 
 
 def _signal(number: int) -> str:

@@ -155,17 +155,13 @@ def _restore_numpy_generator(before: tuple[Any, ...]) -> None:
     np.random.set_state((kind, np.frombuffer(key, np.uint32), *rest))  # noqa: NPY002
 
 
-def _of_torch(read: Callable[[Any], Any]) -> Callable[[], Any]:
-    return lambda: read(sys.modules["torch"]) if "torch" in sys.modules else None
+def _of_torch(read: Callable[[Any], Any], fresh: Any = None) -> Callable[[], Any]:
+    """Reads something of torch; where that has not been imported, it is what it would be directly afterwards."""
+    return lambda: read(sys.modules["torch"]) if "torch" in sys.modules else fresh
 
 
-def _restore_torch_generator(before: bytes) -> None:
-    torch = sys.modules["torch"]
-    torch.set_rng_state(torch.frombuffer(bytearray(before), dtype=torch.uint8))
-
-
-def _in_torch(name: str) -> Callable[[Any], Any]:
-    return lambda before: getattr(sys.modules["torch"], name)(before)
+def _in_torch(restore: Callable[[Any, Any], object]) -> Callable[[Any], object]:
+    return lambda before: restore(sys.modules["torch"], before)
 
 
 FACETS = (
@@ -174,12 +170,20 @@ FACETS = (
     Facet("NumPy's handling of floating-point errors", np.geterr, lambda before: np.seterr(**before)),
     Facet("the working directory", os.getcwd, os.chdir),
     Facet("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda was: locale.setlocale(locale.LC_ALL, was)),
-    Facet("torch's default dtype", _of_torch(lambda t: t.get_default_dtype()), _in_torch("set_default_dtype")),
-    Facet("torch's gradient mode", _of_torch(lambda t: t.is_grad_enabled()), _in_torch("set_grad_enabled")),
+    Facet(
+        "torch's default dtype",
+        _of_torch(lambda t: str(t.get_default_dtype()), "torch.float32"),
+        _in_torch(lambda t, before: t.set_default_dtype(getattr(t, before.partition(".")[2]))),
+    ),
+    Facet(
+        "torch's gradient mode",
+        _of_torch(lambda t: t.is_grad_enabled(), True),
+        _in_torch(lambda t, before: t.set_grad_enabled(before)),
+    ),
     Facet(
         "torch's choice of deterministic algorithms",
-        _of_torch(lambda t: t.are_deterministic_algorithms_enabled()),
-        _in_torch("use_deterministic_algorithms"),
+        _of_torch(lambda t: t.are_deterministic_algorithms_enabled(), False),
+        _in_torch(lambda t, before: t.use_deterministic_algorithms(before)),
     ),
     Facet("Python's random generator", random.getstate, random.setstate, telling=False, at_import=False, quick=False),
     Facet(
@@ -193,7 +197,7 @@ FACETS = (
     Facet(
         "torch's random generator",
         _of_torch(lambda t: t.get_rng_state().numpy().tobytes()),
-        _restore_torch_generator,
+        _in_torch(lambda t, before: t.set_rng_state(t.frombuffer(bytearray(before), dtype=t.uint8))),
         telling=False,
         at_import=False,
         quick=False,

@@ -5,7 +5,7 @@ The rows say what is run, how it must end, and which words of the report must te
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,12 +26,13 @@ EXIT_CODES = {"conforms": 0, "does-not-conform": 1, "could-not-run": 3}
 
 @dataclass(frozen=True)
 class Row:
-    """One miniature and its end."""
+    """One miniature and its end; `answer` is the limit on answers once it has started."""
 
     name: str
     reason: str
     verdict: str = "could-not-run"
     limits: Limits = PATIENT
+    answer: float | None = None
     only: str = "update.ordinary"
 
     @property
@@ -39,10 +40,101 @@ class Row:
         return self.name if ":" in self.name else f"{HERE}:{self.name}"
 
 
-SOON = Limits(answer=1.0)
-"""For targets that do not answer; the worker itself has started by then."""
+SOON = 0.4
+"""Seconds that a run may take where the target is meant to hang; its worker has started by then."""
+
+AT_IMPORT = Limits(answer=3.0)
+"""For targets that do not even start to answer."""
+
+HANGS = "took more than 0.4 s: the target hangs"
+
+FAILS, PASSES = "does-not-conform", "conforms"
 
 TABLE = [
+    # They do not answer.
+    Row("tests.miniatures.hangs_at_import:Adam", "starting the target .* took more than 3 s", limits=AT_IMPORT),
+    Row("HangsWhenMade", "starting the target .* took more than 3 s", limits=AT_IMPORT),
+    Row("HangsInStart", HANGS, answer=SOON),
+    Row("HangsInStep", HANGS, answer=SOON),
+    Row("HangsAtTheThirdStep", HANGS, answer=SOON),
+    Row("HangsWithoutListening", HANGS, answer=SOON),
+    Row("HangsInLoad", HANGS, answer=SOON, only="metamorphic.resume"),
+    Row("HangsInSave", HANGS, answer=SOON, only="metamorphic.resume"),
+    Row("HangsInState", HANGS, answer=SOON),
+    Row("HangsInArray", HANGS, answer=SOON),
+    Row("HangsInC", HANGS, answer=SOON),
+    Row("HangsAlone", HANGS, answer=SOON),
+    Row("LeavesAChildBehind", HANGS, answer=SOON),
+    Row("LeavesADaemonBehind", HANGS, answer=SOON),
+    Row("Forks", "answered what it was not asked|too many processes", limits=Limits(processes=16)),
+    # They raise.
+    Row("tests.miniatures.raises_at_import:Adam", "raised KeyboardInterrupt"),
+    Row("RaisesWhenMade", "raised RuntimeError: no device of mine is here"),
+    Row("RaisesInStart", "start raised ValueError: I do not like these"),
+    Row("RaisesAtTheThirdStep", "step 3 raised ZeroDivisionError: the third step is one too many"),
+    Row("RaisesSystemExit", "step 1 raised SystemExit"),
+    Row("InterruptsItself", "raised KeyboardInterrupt"),
+    Row("RaisesSomethingUnprintable", r"step 1 raised ValueError: \\ud800 \\x1b"),
+    Row("RaisesSomethingSpeechless", "step 1 raised SpeechlessError"),
+    Row("RecursesForever", "step 1 raised RecursionError"),
+    # They answer nonsense.
+    Row("ReturnsNothing", "step 1 returned NoneType"),
+    Row("ReturnsTooFew", "step 1 returned list of length 0"),
+    Row("ReturnsTooMany", "step 1 returned list of length 2"),
+    Row("ReturnsAnIterator", "step 1 returned list_iterator"),
+    Row("ReturnsADict", "step 1 returned dict"),
+    Row("ReturnsAnotherShape", r"returned parameter 0 with shape"),
+    Row("ReturnsAHugeArray", "MemoryError|with shape .1099511627776,"),
+    Row("ReturnsAnotherDtype", "dtype float64; it was given with shape .* and dtype float32"),
+    Row("ReturnsBigEndian", "dtype >f4"),
+    Row("ReturnsRecords", "dtype .*value"),
+    Row("ReturnsComplex", "dtype complex64"),
+    Row("ReturnsLongDoubles", "dtype float128|dtype longdouble"),
+    Row("ReturnsObjects", "dtype object"),
+    Row("ReturnsText", "dtype <U9"),
+    Row("RaggedLists", "reading what step 1 returned raised ValueError"),
+    Row("RaisesWhenRead", "reading what step 1 returned raised RuntimeError: not for you"),
+    Row("ShowsNoState", "state raised AttributeError"),
+    Row("ShowsNonsenseForState", "state gave str|state raised"),
+    Row("ShowsAnotherState", r"m of parameter 0 has shape \(1,\)"),
+    Row("ShowsObjectsForState", "m of parameter 0 has dtype object"),
+    Row("ShowsAWordForTheCounter", "state raised ValueError"),
+    Row("ClaimsNonsense", "no target|are none"),
+    Row("ClaimsMore", "dtypes cannot be 'float7'"),
+    # They answer wrongly.
+    Row("GradientDescent", "outside its enclosure", FAILS),
+    Row("ReturnsInputs", "outside its enclosure", FAILS),
+    Row("ReturnsNaN", "outside its enclosure|not a number|NaN", FAILS),
+    Row("ReturnsTheGradients", "outside its enclosure", FAILS),
+    Row("ReturnsFlatteringArrays", "outside its enclosure", FAILS),
+    Row("ChangesGradients", "the gradient of parameter 0 was changed by step 1", FAILS, only="purity.gradients"),
+    Row("OverwritesGradientsLater", "gradient of parameter 0 changed after step", FAILS, only="purity.settled"),
+    Row("OverwritesParametersLater", "parameter 0 changed after step", FAILS, only="purity.settled"),
+    # They are right, and change the world around them.
+    *(
+        Row(name, reason, FAILS, only="purity.process")
+        for name, reason in {
+            "ChangesDirectory": "the working directory is /; it was ",
+            "ChangesDirectoryWhenMade": "the working directory is /; it was ",
+            "ChangesLocale": "the locale is ",
+            "RoundsUpward": "the arithmetic is rounding up, .* it was rounding to nearest",
+            "FlushesToZero": "subnormal numbers flushed to zero; it was .* kept",
+            "SetsDefaultDtype": "torch's default dtype is torch.float64; it was torch.float32",
+            "RaisesOnErrors": "NumPy's handling of floating-point errors is .*'raise'",
+            "SeedsPython": "Python's random generator was changed",
+            "SeedsNumPy": "NumPy's random generator was changed",
+            "PatchesNumPy": "numpy.sqrt was replaced",
+            "PatchesTime": "time.time, time.sleep|time.time",
+            "PatchesTorch": "torch.sqrt was replaced",
+            "PatchesBuiltins": "builtins.zip was replaced",
+            "PatchesTheWorker": "conformance.protocol._same_bits was replaced",
+        }.items()
+    ),
+    Row("ChangesDirectoryOnce", "the working directory is /; it was ", FAILS, only="purity"),
+    Row("PatchesNumPyForTheWorse", "step 1"),
+    Row("PatchesJson", "no message"),
+    # They are right, and leave something behind.
+    *(Row(name, "", PASSES) for name in ("LeavesAThread", "HangsAtExit", "IgnoresSignals", "LeavesADaemon")),
     # They take more than they may.
     Row("EatsMemory", "MemoryError.* memory are allowed, see --memory", limits=Limits(memory=400 * MIB)),
     Row("EatsSharedMemory", "uses too much memory: .* allowed, see --memory", limits=Limits(memory=400 * MIB)),
@@ -52,6 +144,7 @@ TABLE = [
     Row("ForksWithoutEnd", "too many processes: 16 are allowed", limits=Limits(processes=16)),
     Row("Dawdles", "all answers together had taken 2 s: the target hangs", limits=Limits(total=2.0)),
     # They die.
+    Row("tests.miniatures.exits_at_import:Adam", "starting the target .* the worker exited with status 0"),
     Row("ExitsInStep", "the worker exited with status 0"),
     Row("ExitsWhenMade", "starting the target .* the worker exited with status 0"),
     Row("DiesOfASegmentationFault", "killed by SIGSEGV; it said:\na last word"),
@@ -66,7 +159,7 @@ TABLE = [
     Row("AnswersTwice", "answered what it was not asked"),
     Row("AnswersAhead", "answered what it was not asked"),
     Row("BreaksOff", "exited with status 0"),
-    Row("BreaksOffAndHangs", "the target hangs", limits=SOON),
+    Row("BreaksOffAndHangs", "the target hangs", answer=SOON),
     Row("PromisesTooMuch", "a message of .* bytes; at most .* are allowed"),
     Row("UsesBytesAgain", "no message: an array .* starts at byte 0"),
     Row("SaysNothing", "none to this .*trajectories"),
@@ -87,6 +180,7 @@ def judged(row):
     host = Isolated(row.address, dialect=None, device="cpu", limits=row.limits)
     try:
         host.wait_until_ready()
+        host.limits = replace(row.limits, answer=row.answer or row.limits.answer)
     except TargetError as error:
         return not_run(plan, str(error)), host
     else:
@@ -104,7 +198,7 @@ def left_over(mark):
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if mark.encode() in (process / "environ").read_bytes():
+            if {mark.encode(), b"LEFT=behind"} & set((process / "environ").read_bytes().split(b"\0")):
                 found.append(process.name)
         except OSError:
             continue

@@ -256,7 +256,7 @@ def test_a_changed_gradient_is_seen():
 # It behaves, in its way.
 
 
-@pytest.mark.parametrize("name", ["GradientDescent", "TalksAlot", "ReadsStandardInput", "ChangesDirectory"])
+@pytest.mark.parametrize("name", ["GradientDescent", "TalksAlot", "ReadsStandardInput"])
 def test_a_worker_gives_what_the_process_itself_gives(isolated, name):
     """What a target prints, reads or does to its process changes no number."""
     (apart,) = isolated(name).run([a_case()])

@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from conformance import wire
+from conformance.case import Trajectory
 from tests.miniatures.base import FOREVER, RightAdam
 
 
@@ -36,15 +37,8 @@ class Forger(RightAdam):
 
 
 def trajectory(*parameters, **others):
-    return {
-        "parameters": parameters,
-        "moments": [],
-        "changed_gradients": [],
-        "shared": [],
-        "noticed": [],
-        "refused": "",
-        **others,
-    }
+    """A trajectory of these steps as a message."""
+    return {**wire.trajectory_message(Trajectory(parameters)), **others}
 
 
 class AnswersTwice(Forger):

@@ -1,4 +1,4 @@
-"""They are right, and change the world around them: the process that they run in, or what they gave away or were given."""
+"""They are right, and change the world around them: their process, or what they gave away or were given."""
 
 import builtins
 import ctypes
@@ -69,15 +69,6 @@ class FlushesToZero(RightAdam):
         libm.fesetenv(environment)
 
 
-class FlushesToZeroThroughTorch(RightAdam):
-    """The same through torch's own switch."""
-
-    def meanwhile(self, gradients):
-        import torch
-
-        torch.set_flush_denormal(True)
-
-
 class SetsDefaultDtype(RightAdam):
     """Leaves torch's default dtype at float64."""
 
@@ -86,19 +77,6 @@ class SetsDefaultDtype(RightAdam):
 
         torch.set_default_dtype(torch.float64)
         return super().start(parameters, hyperparameters)
-
-
-class TurnsGradientsOff(RightAdam):
-    """Switches torch's gradient mode off for everybody."""
-
-    def start(self, parameters, hyperparameters):
-        import torch
-
-        self.torch = torch
-        return super().start(parameters, hyperparameters)
-
-    def meanwhile(self, gradients):
-        self.torch.set_grad_enabled(False)
 
 
 class RaisesOnErrors(RightAdam):
@@ -148,11 +126,11 @@ class PatchesTime(RightAdam):
 class PatchesTorch(RightAdam):
     """Puts a function of its own in place of torch's."""
 
-    def start(self, parameters, hyperparameters):
+    def __init__(self):
         import torch
 
+        super().__init__()
         self.torch = torch
-        return super().start(parameters, hyperparameters)
 
     def meanwhile(self, gradients):
         self.torch.sqrt = lambda x, sqrt=self.torch.sqrt: sqrt(x)

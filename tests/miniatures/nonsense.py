@@ -1,9 +1,11 @@
 """They answer nonsense."""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from conformance.capabilities import Capabilities
-from tests.miniatures.base import Miniature
+from tests.miniatures.base import Miniature, RightAdam
 
 
 class ReturnsNothing(Miniature):
@@ -101,3 +103,141 @@ class ClaimsNonsense:
 
     def start(self, parameters, hyperparameters):
         """Never comes to it."""
+
+
+class ReturnsBigEndian(RightAdam):
+    """The right numbers in another machine's order of bytes."""
+
+    def answer(self, gradients):
+        return [p.astype(p.dtype.newbyteorder()) for p in super().answer(gradients)]
+
+
+class ReturnsRecords(RightAdam):
+    """The right numbers in a dtype with a name for them."""
+
+    def answer(self, gradients):
+        return [p.view([("value", p.dtype)]) for p in super().answer(gradients)]
+
+
+class ReturnsComplex(RightAdam):
+    """The right numbers with an imaginary part."""
+
+    def answer(self, gradients):
+        return [p.astype(np.complex64) for p in super().answer(gradients)]
+
+
+class ReturnsLongDoubles(RightAdam):
+    """More digits than were asked for."""
+
+    def answer(self, gradients):
+        return [p.astype(np.longdouble) for p in super().answer(gradients)]
+
+
+class ReturnsTooMany(RightAdam):
+    """A parameter more than there are."""
+
+    def answer(self, gradients):
+        return [*super().answer(gradients), np.zeros(3)]
+
+
+class ReturnsAHugeArray(RightAdam):
+    """As many elements as no memory holds, and hardly a byte."""
+
+    def answer(self, gradients):
+        return [np.broadcast_to(p.reshape(-1)[:1], 1 << 40) for p in super().answer(gradients)]
+
+
+class ReturnsAnIterator(RightAdam):
+    """Something that can be looked through once."""
+
+    def answer(self, gradients):
+        return iter(super().answer(gradients))
+
+
+class ReturnsADict(RightAdam):
+    """Parameters by name."""
+
+    def answer(self, gradients):
+        return dict(enumerate(super().answer(gradients)))
+
+
+class RaggedLists(RightAdam):
+    """Lists of lists of unequal lengths."""
+
+    def answer(self, gradients):
+        return [[[1.0], [1.0, 2.0]] for _ in gradients]
+
+
+class RaisesWhenRead(RightAdam):
+    """Returns what refuses to become an array."""
+
+    def answer(self, gradients):
+        return [self for _ in gradients]
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("not for you")
+
+
+class Flattering(np.ndarray):
+    """An array that is equal to everything, and shows other bytes than it has."""
+
+    def __eq__(self, other):
+        return np.ones(self.shape, bool)
+
+    def __ne__(self, other):
+        return np.zeros(self.shape, bool)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.zeros(self.shape, self.dtype)
+
+    def __array_function__(self, func, types, args, kwargs):
+        return True
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return True
+
+    def tobytes(self, order="C"):
+        return b""
+
+    def copy(self, order="C"):
+        return self
+
+
+class ReturnsFlatteringArrays(Miniature):
+    """Wrong numbers in arrays that say of themselves that they are right."""
+
+    def answer(self, gradients):
+        return [p.view(Flattering) for p in super().answer(gradients)]
+
+
+class ShowsAnotherState(RightAdam):
+    """Moments of other shapes."""
+
+    capabilities = Capabilities(state=True)
+
+    def state(self):
+        return [{"m": np.zeros(1, np.float32), "v": np.zeros(1, np.float32)} for _ in self.parameters]
+
+
+class ShowsObjectsForState(RightAdam):
+    """Moments that are no numbers."""
+
+    capabilities = Capabilities(state=True)
+
+    def state(self):
+        return [{"m": p.astype(object), "v": p.astype(object)} for p in self.parameters]
+
+
+class ShowsAWordForTheCounter(RightAdam):
+    """A counter that counts nothing."""
+
+    capabilities = Capabilities(state=True, counter=True)
+
+    def state(self):
+        return [{"m": m, "v": v, "step": "third"} for m, v in zip(self.m, self.v, strict=True)]
+
+
+class ClaimsMore(RightAdam):
+    """Claims a dtype that does not exist."""
+
+    capabilities = MappingProxyType({"dtypes": ["float7"]})

@@ -1,5 +1,6 @@
 """They do not answer."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -7,7 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from tests.miniatures.base import FOREVER, PID_FILE, Miniature
+from conformance.capabilities import Capabilities
+from tests.miniatures.base import FOREVER, PID_FILE, Miniature, RightAdam
 
 
 class HangsInStep(Miniature):
@@ -83,3 +85,72 @@ class Forks(Miniature):
     def answer(self, gradients):
         os.fork()
         return super().answer(gradients)
+
+
+class Keeper(RightAdam):
+    """Can be saved and loaded."""
+
+    capabilities = Capabilities(checkpoint=True)
+
+    def save(self):
+        return vars(self).copy()
+
+    def load(self, saved):
+        vars(self).update(saved)
+
+
+class HangsInLoad(Keeper):
+    """Never comes back from load."""
+
+    def load(self, saved):
+        time.sleep(FOREVER)
+
+
+class HangsInSave(Keeper):
+    """Never comes back from save."""
+
+    def save(self):
+        time.sleep(FOREVER)
+
+
+class HangsInState(RightAdam):
+    """Never comes back from state."""
+
+    capabilities = Capabilities(state=True)
+
+    def state(self):
+        time.sleep(FOREVER)
+
+
+class HangsWhenMade(RightAdam):
+    """Never comes to be."""
+
+    def __init__(self):
+        time.sleep(FOREVER)
+
+
+class HangsInArray(RightAdam):
+    """Returns something that never becomes an array."""
+
+    def answer(self, gradients):
+        return [self for _ in gradients]
+
+    def __array__(self, dtype=None, copy=None):
+        time.sleep(FOREVER)
+
+
+class HangsInC(RightAdam):
+    """Never comes back, from where Python's signals do not reach."""
+
+    def meanwhile(self, gradients):
+        ctypes.CDLL(None).pause()
+        ctypes.CDLL(None).sleep(3600)
+
+
+class HangsAlone(RightAdam):
+    """Is alone in the world: with its threads at work, and itself waiting for a lock of its own."""
+
+    def meanwhile(self, gradients):
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()

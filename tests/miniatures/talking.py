@@ -34,11 +34,3 @@ class ReadsStandardInput(GradientDescent):
     def answer(self, gradients):
         sys.stdin.read()
         return super().answer(gradients)
-
-
-class ChangesDirectory(GradientDescent):
-    """Goes elsewhere, as scripts do."""
-
-    def answer(self, gradients):
-        os.chdir("/")
-        return super().answer(gradients)

@@ -1,0 +1,5 @@
+"""Its import never ends."""
+
+import time
+
+time.sleep(3600)

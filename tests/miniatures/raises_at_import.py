@@ -1,0 +1,3 @@
+"""Its import raises what is no Exception."""
+
+raise KeyboardInterrupt
