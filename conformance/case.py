@@ -123,6 +123,7 @@ class Trajectory:
             not.  The steps before are there, the later ones are not.
         late: in words, what changed between a step and the next.
         disturbed: in words, what of the process was not left as it was, in this run or an earlier one.
+        became: what each of `changed_gradients` was after the step.
 
     """
 
@@ -134,6 +135,7 @@ class Trajectory:
     refused: str = ""
     late: tuple[str, ...] = ()
     disturbed: tuple[str, ...] = ()
+    became: tuple[Array, ...] = ()
 
 
 def array_to_json(array: Array) -> dict[str, Any]:

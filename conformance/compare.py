@@ -151,7 +151,8 @@ _MOST_REMEMBERED = 4096
 @contextmanager
 def remembering() -> Iterator[None]:
     """Within it the enclosures of one and the same case are computed once, however many targets run it."""
-    token = _MEMORY.set({})
+    memory = _MEMORY.get()
+    token = _MEMORY.set({} if memory is None else memory)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ attributes and the one method of `Target`; the adapters in `conformance.targets`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import sleep
 from typing import Any, Protocol, runtime_checkable
@@ -94,14 +94,23 @@ def run_case(target: Target, case: Case) -> Trajectory:
 
 def run_together(target: Target, cases: Sequence[Case]) -> list[Trajectory]:
     """Run several cases at once, a step of each in turn, each in a session of its own."""
-    runs = [_Run(target, case) for case in cases]
-    for step in range(max(case.steps for case in cases)):
-        for run in runs:
-            run.step(step)
+    runs: list[Run] = []
+    for runs in stepwise(target, cases):  # noqa: B007
+        pass
     return [run.trajectory() for run in runs]
 
 
-class _Run:
+def stepwise(target: Target, cases: Sequence[Case]) -> Iterator[list[Run]]:
+    """The runs of several cases before the first step, and after each; a step of each case in turn makes one."""
+    runs = [Run(target, case) for case in cases]
+    yield runs
+    for step in range(max(case.steps for case in cases)):
+        for run in runs:
+            run.step(step)
+        yield runs
+
+
+class Run:
     """One case on its way through one target."""
 
     def __init__(self, target: Target, case: Case) -> None:
@@ -112,6 +121,7 @@ class _Run:
         self.changed: list[tuple[int, int]] = []
         self.shared: list[str] = []
         self.late: list[str] = []
+        self.became: list[Array] = []
         self.noticed: list[str] = []
         self.refused = ""
         self.session: Any = None
@@ -164,18 +174,24 @@ class _Run:
             self._call("load", lambda: self.session.load(saved))
 
     def _observe(self, step: int, given: list[Array | None]) -> None:
-        self.changed += self._call("held_gradients", lambda: self._changed(step, given))
+        changed = self._call("held_gradients", lambda: self._changed(step, given))
+        self.changed += changed
+        self.became += changed.values()
         if self.target.capabilities.state:
             self.moments.append(self._call("state", self._state))
         if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
             said = self._call("shared_memory", lambda: list(self.session.shared_memory())[:_SENTENCES])
             self.shared.extend(printable(str(words), _LONGEST // 10) for words in said)
 
-    def _changed(self, step: int, given: list[Array | None]) -> list[tuple[int, int]]:
-        """The gradients of this step that are not what they were."""
+    def _changed(self, step: int, given: list[Array | None]) -> dict[tuple[int, int], Array]:
+        """The gradients of this step that are not what they were, and what they are."""
         held = getattr(self.session, "held_gradients", lambda: given)()
         pairs = enumerate(zip(self.case.gradients[step], held, strict=True))
-        return [(step, i) for i, (before, after) in pairs if before is not None and not _same_bits(before, after)]
+        return {
+            (step, i): _plain(after)
+            for i, (before, after) in pairs
+            if before is not None and not _same_bits(before, after)
+        }
 
     def _look_again(self, step: int, given: list[Array | None], returned: Any) -> None:
         """Whether gradients or parameters have changed since the step was over."""
@@ -217,6 +233,7 @@ class _Run:
             tuple(self.noticed),
             self.refused,
             tuple(self.late),
+            tuple(self.became),
         )
 
 

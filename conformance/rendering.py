@@ -279,12 +279,17 @@ def _scalar(x: complex) -> str:
     return repr(complex(x)) if np.iscomplexobj(x) else repr(float(x))  # type: ignore[arg-type]
 
 
+_KINDS = {"dialect": "the dialect ", "fault": "the fault ", "combination": "the faults ", "value": "", "none": ""}
+"""What comes before the name of each kind of explanation."""
+
+
 def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
     """What explains the findings, on what evidence, and what to try."""
-    rows = [("explains", ", ".join(found.explains)), ("evidence", found.evidence)]
+    rows = [("explains", ", ".join(found.explains))] if found.explains else []
+    rows.append(("evidence", found.evidence))
     if found.references:
         rows.append(("read", ", ".join(found.references)))
-    parts: list[RenderableType] = [Text(f"Diagnosis: the {found.kind} {found.name}", "bold yellow")]
+    parts: list[RenderableType] = [Text(f"Diagnosis: {_KINDS[found.kind]}{found.name}", "bold yellow")]
     parts.append(Padding(two_columns(rows), (0, 0, 0, 2)))
     if found.kind == "dialect" and found.name in DIALECTS:
         command = to_check(report.target, DIALECTS[found.name])

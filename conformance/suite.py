@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -14,8 +14,9 @@ from conformance.capabilities import DEVICES
 from conformance.case import Case, Trajectory
 from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
 from conformance.commands import to_check
-from conformance.compare import QUANTITIES, Violation, Worst
-from conformance.diagnosis import Seen, diagnose, underflowing_epsilon
+from conformance.compare import Violation, Worst
+from conformance.diagnosis import Diagnosis
+from conformance.diagnosis.evidence import Recorder
 from conformance.hosts import Host, environment
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
@@ -111,16 +112,6 @@ class Progress:
         """A check has ended."""
 
 
-@dataclass
-class _Recorder:
-    """Keeps the last runs of a check, for the diagnosis."""
-
-    latest: list[Seen] = field(default_factory=list)
-
-    def __call__(self, cases: Sequence[Case], trajectories: list[Trajectory]) -> None:
-        self.latest = list(zip(cases, trajectories, strict=True))
-
-
 def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
     """Run the plan against a target; always returns a report, in the order of `iterate`.
 
@@ -128,8 +119,7 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
     """
     progress = progress or Progress()
     results: dict[tuple[str, str], CheckResult] = {}
-    failing: list[tuple[str, Seen]] = []
-    passing: list[Seen] = []
+    recorder = Recorder()
     order = strongest_first(check.id for check in plan.checks())
     progress.planned(len(order) * len(plan.dtypes))
     fatal = ""
@@ -139,14 +129,10 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
             if fatal:
                 result = CheckResult(check.id, check.clauses, dtype, plan.device, ERROR, f"not run: {fatal}")
             else:
-                result, seen, fatal = _run_check(host, plan, check, dtype)
-                _sort_evidence(result, seen, failing, passing)
+                result, fatal = _run_check(host, plan, check, dtype, recorder)
             results[check.id, dtype] = result
             progress.ended(result)
     listed = tuple(results[check.id, dtype] for check, dtype in iterate(plan))
-    flushing = host.capabilities.flush_to_zero
-    findings = [(f.check, f.case, f.violation.got) for r in listed if (f := r.finding) is not None]
-    diagnosis = diagnose(failing, passing, plan.dialect, flush_to_zero=flushing) + underflowing_epsilon(findings)
     return Report(
         host.name,
         host.version,
@@ -156,7 +142,7 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
         plan.seed,
         environment(),
         listed,
-        tuple(diagnosis),
+        _diagnosis(listed, recorder, plan),
         fatal,
     )
 
@@ -168,19 +154,13 @@ def not_run(plan: Plan, reason: str) -> Report:
     )
 
 
-MOST_PASSING, LONGEST_EVIDENCE = 6, 40
-"""How many passing trajectories the diagnosis must not contradict, and how many steps its evidence may have."""
+def _diagnosis(results: Sequence[CheckResult], recorder: Recorder, plan: Plan) -> tuple[Diagnosis, ...]:
+    """What explains the findings; the catalogue is imported where there are any."""
+    if not any(r.finding for r in results):
+        return ()
+    from conformance.diagnosis.judge import diagnose
 
-
-def _sort_evidence(
-    result: CheckResult, seen: Seen | None, failing: list[tuple[str, Seen]], passing: list[Seen]
-) -> None:
-    if seen is None or seen[0].steps > LONGEST_EVIDENCE:
-        return
-    if result.finding is not None and result.finding.violation.quantity in QUANTITIES:
-        failing.append((result.id, seen))
-    elif result.status == PASS and result.worst.step and len(passing) < MOST_PASSING:
-        passing.append(seen)
+    return tuple(diagnose(recorder.exhibits, plan.dialect))
 
 
 def iterate(plan: Plan) -> Iterator[tuple[Check, str]]:
@@ -192,39 +172,41 @@ def iterate(plan: Plan) -> Iterator[tuple[Check, str]]:
 
 def run_one(host: Host, plan: Plan, check: Check, dtype: str) -> CheckResult:
     """One check in one dtype."""
-    return _run_check(host, plan, check, dtype)[0]
+    return _run_check(host, plan, check, dtype, Recorder())[0]
 
 
-def _run_check(host: Host, plan: Plan, check: Check, dtype: str) -> tuple[CheckResult, Seen | None, str]:
-    recorder = _Recorder()
-    context = plan.context(host, dtype, recorder)
+def _run_check(host: Host, plan: Plan, check: Check, dtype: str, recorder: Recorder) -> tuple[CheckResult, str]:
+    context = plan.context(host, dtype, recorder.ran)
     blank = CheckResult(check.id, check.clauses, dtype, plan.device, SKIP)
     began = time.perf_counter()
     if (reason := check.missing(context)) is not None:
-        return replace(blank, reason=reason), None, ""
-    tally = Tally(check, context)
+        return replace(blank, reason=reason), ""
+    tally = Tally(check, context, recorder.examined)
     try:
         tally.examine_all()
         violation = tally.violation
         result = tally.result(blank)
-        seen = recorder.latest[0] if recorder.latest else None
         if violation is not None:
             assert tally.failing_case is not None
             small = shrink(tally.failing_case, violation, lambda case: check.examine(case, context).violation)
             finding = Finding(check.id, check.clauses, small.violation, small.case, plan.reproduce(check, dtype))
             result = replace(result, status=FAIL, reason=small.violation.message, finding=finding)
-            seen = (tally.failing_case, context.trajectory(tally.failing_case))
-        return replace(result, seconds=time.perf_counter() - began), seen, ""
+            recorder.forget()
+        return replace(result, seconds=time.perf_counter() - began), ""
     except TargetError as error:
         result = replace(tally.result(blank), status=ERROR, reason=str(error), seconds=time.perf_counter() - began)
-        return result, None, str(error) if error.fatal else ""
+        return result, str(error) if error.fatal else ""
+
+
+Examined = Callable[[Check, Context, Case, Examination], None]
+"""Called with every case as it was examined."""
 
 
 class Tally:
     """Examines the cases of one check, the pinned ones first, until one fails."""
 
-    def __init__(self, check: Check, context: Context) -> None:
-        self.check, self.context = check, context
+    def __init__(self, check: Check, context: Context, examined: Examined | None = None) -> None:
+        self.check, self.context, self.examined = check, context, examined
         self.cases = self.elements = self.undecided = self.steps = self.promised = 0
         self.classes: set[str] = set()
         self.worst = Worst()
@@ -269,6 +251,8 @@ class Tally:
 
     def _examine(self, case: Case) -> None:
         examination: Examination = self.check.examine(case, self.context)
+        if self.examined is not None:
+            self.examined(self.check, self.context, case, examination)
         self.cases += 1
         self.steps += case.steps
         self.elements += examination.decided

@@ -161,6 +161,7 @@ def trajectory_from_message(message: dict[str, Any]) -> Trajectory:
             message["refused"],
             tuple(message["late"]),
             tuple(message["disturbed"]),
+            tuple(message["became"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WireError(f"no trajectory: {error}") from error

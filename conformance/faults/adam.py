@@ -201,7 +201,11 @@ class Adam:
         x.denominator = self.divisor(x)
         x.change = self.difference(x)
         x.theta = self.moved(x)
+        self.witnessed(x)
         self.keep(x)
+
+    def witnessed(self, x: Step) -> None:
+        """Called with everything computed and nothing stored yet; for whoever watches the update."""
 
     def group(self, x: Step) -> Hyperparameters:
         """The hyperparameters of the parameter's group."""

@@ -222,7 +222,7 @@ class Trial:
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
-        self.drawn = _Drawn()
+        self.drawn = Drawn()
 
     def cells(self, subject: Subject) -> Iterator[Cell]:
         """The cells of one subject; within `remembering()` they share their enclosures."""
@@ -237,7 +237,7 @@ class Trial:
                     break
 
 
-class _Drawn:
+class Drawn:
     """The cases of each check, drawn once: subjects with the same claims get the very same ones."""
 
     def __init__(self) -> None:
@@ -261,7 +261,7 @@ class _Drawn:
         return cases
 
 
-def _cell(name: str, drawn: _Drawn, check: Check, context: Context) -> Cell:
+def _cell(name: str, drawn: Drawn, check: Check, context: Context) -> Cell:
     dtype = context.dtype
     if (reason := check.missing(context)) is not None:
         return Cell(name, check.id, dtype, SKIPPED, reason)

@@ -1,18 +1,15 @@
-"""What the target does instead: the dialect that would have fitted everything seen, or a defect known by its mark."""
+"""The dialects that would have fitted everything seen."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from adam_ref import CLASS_A, CLASS_B, Dialect
 from adam_ref.dialect import AXES, name_of
-from adam_ref.formats import named_format
 from conformance.case import Case, Trajectory
 from conformance.compare import compare, relevant_dialect_axes
+from conformance.diagnosis.result import Diagnosis
 
 Seen = tuple[Case, Trajectory]
 
@@ -22,30 +19,6 @@ FAMILIES = {
     "inside-corrected": "optax with eps_root instead of eps",
     "inside-raw": "implementations that add eps to v before the correction",
 }
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One explanation of all that was seen.
-
-    Attributes:
-        name: of the dialect or the fault.
-        kind: "dialect" or "fault".
-        explains: ids of the checks whose findings it explains.
-        evidence: a sentence with numbers.
-        references: where to read on.
-
-    """
-
-    name: str
-    kind: str
-    explains: tuple[str, ...]
-    evidence: str
-    references: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {**vars(self), "explains": list(self.explains), "references": list(self.references)}
 
 
 def fitting_dialects(seen: Sequence[Seen], *, flush_to_zero: bool = False) -> list[tuple[Dialect, str]]:
@@ -84,7 +57,7 @@ def class_of(seen: Sequence[Seen], dialect: Dialect, *, flush_to_zero: bool) -> 
     return None
 
 
-def diagnose(
+def other_dialects(
     failing: Sequence[tuple[str, Seen]], passing: Sequence[Seen], declared: Dialect, *, flush_to_zero: bool = False
 ) -> list[Diagnosis]:
     """Dialects that explain every finding and contradict nothing that passed."""
@@ -96,32 +69,6 @@ def diagnose(
         if dialect.differences(declared):
             found.append(_explain(dialect, accuracy, failing, len(seen), declared))
     return found
-
-
-def underflowing_epsilon(failing: Sequence[tuple[str, Case, float]]) -> list[Diagnosis]:
-    """The one defect that needs no search: `eps` is 0 in the format, and the step 0/0 or m/0.
-
-    Args:
-        failing: id, smallest case and value found of every finding.
-
-    """
-    caught: dict[tuple[str, float], list[str]] = {}
-    for check, case, got in failing:
-        eps = case.hyperparameters[0].eps
-        if eps and not math.isfinite(got) and float(named_format(case.dtype).round(eps)) == 0.0:
-            caught.setdefault((case.dtype, eps), []).append(check)
-    return [
-        Diagnosis(
-            "eps-underflows",
-            "fault",
-            tuple(checks),
-            f"eps = {eps:g} rounds to 0 in {dtype}, whose smallest positive number is "
-            f"{named_format(dtype).ulp(0.0):.3g}; where v is 0 as well, a zero gradient gives 0/0 = NaN and any other "
-            "an infinity",
-            ("clause SPE-1", "optax #1754", "chainer #6299", "Optimisers.jl #167"),
-        )
-        for (dtype, eps), checks in caught.items()
-    ]
 
 
 def _explain(

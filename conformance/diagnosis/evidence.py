@@ -1,0 +1,79 @@
+"""What a run has seen of a target: for each case that a check examined, the trajectories and the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from conformance.case import Case, Trajectory
+from conformance.checks.base import Check, Context, Examination
+from conformance.compare import Violation
+
+
+@dataclass(frozen=True)
+class Together:
+    """Cases that ran at once, a step of each in turn, and what became of them."""
+
+    cases: tuple[Case, ...]
+    trajectories: tuple[Trajectory, ...]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One case that a check examined.
+
+    Attributes:
+        check: the check.
+        context: what the check knew; its runner belongs to the target.
+        case: the case.
+        examination: what came of it.
+        runs: the runs that the check made to decide, in order.
+
+    """
+
+    check: Check
+    context: Context
+    case: Case
+    examination: Examination
+    runs: tuple[Together, ...]
+
+    @property
+    def violation(self) -> Violation | None:
+        """What was wrong, `None` where the case passed."""
+        return self.examination.violation
+
+    @property
+    def steps(self) -> int:
+        """Steps of single tensors in all runs: what replaying them costs."""
+        return sum(c.steps * len(c.parameters) for run in self.runs for c in run.cases)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of parameters after steps in all runs."""
+        return sum(c.steps * c.elements for run in self.runs for c in run.cases)
+
+    @property
+    def elements(self) -> int:
+        """Elements of the largest case."""
+        return max((c.elements for run in self.runs for c in run.cases), default=0)
+
+
+@dataclass
+class Recorder:
+    """Keeps every case that was examined, and the runs made for it."""
+
+    exhibits: list[Exhibit] = field(default_factory=list)
+    _runs: list[Together] = field(default_factory=list)
+
+    def ran(self, cases: Sequence[Case], trajectories: Sequence[Trajectory]) -> None:
+        """Cases were run together."""
+        self._runs.append(Together(tuple(cases), tuple(trajectories)))
+
+    def examined(self, check: Check, context: Context, case: Case, examination: Examination) -> None:
+        """The runs since the last call decided about `case`."""
+        self.exhibits.append(Exhibit(check, context, case, examination, tuple(self._runs)))
+        self._runs.clear()
+
+    def forget(self) -> None:
+        """The runs since the last call decided about nothing: they made a case smaller."""
+        self._runs.clear()

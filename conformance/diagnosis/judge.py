@@ -1,0 +1,57 @@
+"""From what a run has seen to what the target does: a dialect, a fault of the catalogue, or nothing that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adam_ref import Dialect
+from conformance.compare import QUANTITIES, remembering
+from conformance.diagnosis.candidates import catalogue
+from conformance.diagnosis.dialects import Seen, other_dialects
+from conformance.diagnosis.evidence import Exhibit
+from conformance.diagnosis.marks import underflowing_epsilon
+from conformance.diagnosis.result import Diagnosis
+from conformance.diagnosis.search import Evidence
+from conformance.diagnosis.words import nothing_fits, of_a_fault
+
+MOST_PASSING, LONGEST_EVIDENCE = 6, 40
+"""How many passing trajectories a dialect must not contradict, and how many steps its evidence may have."""
+
+
+def diagnose(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis]:
+    """Explanations of what a run has seen, the best one first; one that says so where nothing fits.
+
+    Args:
+        exhibits: every case that was examined, and the runs made for it.
+        declared: the dialect that the target is meant to be.
+
+    """
+    evidence = Evidence(exhibits)
+    if not evidence.failing:
+        return []
+    with remembering():
+        found = _dialects(evidence, declared) or _faults(evidence)
+    return found or underflowing_epsilon(evidence.failing) or [nothing_fits(evidence)]
+
+
+def _dialects(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
+    failing = [
+        (e.check.id, seen)
+        for e in evidence.failing
+        if e.violation is not None and e.violation.quantity in QUANTITIES and (seen := _alone(e))
+    ]
+    passing = [seen for e in evidence.passing if e.examination.worst.step and (seen := _alone(e))]
+    flushing = any(e.context.capabilities.flush_to_zero for e in evidence.failing)
+    return other_dialects(failing, passing[:MOST_PASSING], declared, flush_to_zero=flushing)
+
+
+def _alone(exhibit: Exhibit) -> Seen | None:
+    """The one run of an exhibit that has no other."""
+    if len(exhibit.runs) != 1 or len(exhibit.runs[0].cases) != 1 or exhibit.runs[0].cases[0].steps > LONGEST_EVIDENCE:
+        return None
+    return exhibit.runs[0].cases[0], exhibit.runs[0].trajectories[0]
+
+
+def _faults(evidence: Evidence) -> list[Diagnosis]:
+    found = evidence.survivors(catalogue())
+    return [of_a_fault(found, evidence)] if found else []

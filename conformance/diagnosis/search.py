@@ -1,0 +1,138 @@
+"""Which of the candidates does everything that was seen, and nothing that was not.
+
+A candidate is kept as long as each number of each trajectory lies within the width of its own, on failing cases and on
+passing ones, and as long as it does there what no correct Adam does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from adam_ref.enclosure import ACCURACY_CLASSES, AccuracyClass
+from conformance.checks.base import LONG
+from conformance.diagnosis.candidates import HONEST, Candidate
+from conformance.diagnosis.evidence import Exhibit
+from conformance.diagnosis.replay import Match, match, outcome
+
+ENOUGH = 800
+"""Steps of single tensors on which a candidate that is alone is confirmed, once for failing cases, once for others."""
+
+MOST = 30_000
+"""Steps of single tensors that are worth replaying for all candidates that are left, of one exhibit."""
+
+
+@dataclass
+class Survivor:
+    """A candidate that explains everything so far, and how near it is."""
+
+    candidate: Candidate
+    distance: float = 0.0
+    numbers: int = 0
+    failing: list[Exhibit] = field(default_factory=list)
+    passing: int = 0
+
+    def add(self, exhibit: Exhibit, found: Match) -> None:
+        """Another exhibit is explained."""
+        if exhibit.violation is None:
+            self.passing += 1
+        else:
+            self.failing.append(exhibit)
+        self.distance += found.nearness * found.numbers
+        self.numbers += found.numbers
+
+    @property
+    def nearness(self) -> float:
+        """The mean distance in widths."""
+        return self.distance / max(self.numbers, 1)
+
+
+class Evidence:
+    """What a run has seen, in the order in which it is quickest to exclude candidates with."""
+
+    def __init__(self, exhibits: Sequence[Exhibit]) -> None:
+        self.failed = tuple(dict.fromkeys(e.check.id for e in exhibits if e.violation is not None))
+        self.failing = _one_of_each(e for e in exhibits if e.violation is not None)
+        self.passing = _one_of_each(e for e in exhibits if e.violation is None)
+        self._classes = _classes(exhibits)
+        self._honest: dict[int, Match] = {}
+
+    def accuracy(self, exhibit: Exhibit) -> AccuracyClass:
+        """The class that the target reaches in this dtype, where anything passed; else the wider one."""
+        return ACCURACY_CLASSES[self._classes.get(exhibit.context.dtype, "B")]
+
+    def honest(self, exhibit: Exhibit) -> Match:
+        """How near a correct Adam is to what was seen."""
+        if id(exhibit) not in self._honest:
+            self._honest[id(exhibit)] = match(HONEST, exhibit, self.accuracy(exhibit))
+        return self._honest[id(exhibit)]
+
+    def explained(self, candidate: Candidate, exhibit: Exhibit) -> Match | None:
+        """How the candidate explains the exhibit, `None` where it does not.
+
+        A failing exhibit is not explained by what a correct Adam does too.  Where the widths are too wide to tell, the
+        check itself must fail with the candidate in the target's place.
+        """
+        found = match(candidate, exhibit, self.accuracy(exhibit))
+        if not found.explains or exhibit.violation is None:
+            return found if found.explains else None
+        honest = self.honest(exhibit)
+        if not honest.explains:
+            return found
+        return found if found.made != honest.made and outcome(candidate, exhibit) else None
+
+    def survivors(self, candidates: Iterable[Candidate]) -> list[Survivor]:
+        """The candidates that explain everything, the nearest first.
+
+        Those first that the failing checks are known to catch, and the passing ones not; the others where none is left.
+        """
+        likely: list[Candidate] = []
+        others: list[Candidate] = []
+        failed = set(self.failed)
+        passed = {e.check.id for e in self.passing} - failed
+        for candidate in candidates:
+            known = set(candidate.caught_by)
+            (likely if known & failed and not known & passed else others).append(candidate)
+        return self._surviving(likely) or self._surviving(others)
+
+    def _surviving(self, candidates: list[Candidate]) -> list[Survivor]:
+        left = [Survivor(c) for c in candidates]
+        spent = dict.fromkeys((True, False), 0)
+        for exhibit in sorted((*self.failing, *self.passing), key=lambda e: (e.steps > LONG, e.violation is None)):
+            fails = exhibit.violation is not None
+            if (len(left) == 1 and spent[fails] > ENOUGH) or exhibit.steps * len(left) > MOST:
+                continue
+            left = self._left(left, exhibit)
+            spent[fails] += exhibit.steps
+            if not left:
+                return []
+        return sorted((s for s in left if s.failing), key=lambda s: s.nearness)
+
+    def _left(self, survivors: list[Survivor], exhibit: Exhibit) -> list[Survivor]:
+        left = []
+        for survivor in survivors:
+            found = self.explained(survivor.candidate, exhibit)
+            if found is not None:
+                survivor.add(exhibit, found)
+                left.append(survivor)
+        return left
+
+
+def _one_of_each(exhibits: Iterable[Exhibit]) -> list[Exhibit]:
+    """One exhibit of each check and dtype, the one that is quickest to replay, in that order."""
+    best: dict[tuple[str, str], Exhibit] = {}
+    for exhibit in exhibits:
+        key = exhibit.check.id, exhibit.context.dtype
+        if key not in best or exhibit.steps < best[key].steps:
+            best[key] = exhibit
+    return sorted(best.values(), key=lambda e: e.steps)
+
+
+def _classes(exhibits: Iterable[Exhibit]) -> dict[str, str]:
+    """For each dtype the class in which everything that passed lies."""
+    classes: dict[str, str] = {}
+    for exhibit in exhibits:
+        if exhibit.violation is None and exhibit.examination.accuracy:
+            dtype = exhibit.context.dtype
+            classes[dtype] = max(classes.get(dtype, "A"), exhibit.examination.accuracy)
+    return classes

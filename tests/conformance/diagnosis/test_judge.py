@@ -1,0 +1,71 @@
+"""A run against a defective Adam ends with the name of the defect, and with "nothing fits" where nobody knows it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from adam_ref import ADAM, Dialect
+from conformance import check_adam
+from conformance.diagnosis import Diagnosis
+from conformance.faults import CATALOGUE
+from conformance.faults.adam import Adam, InPieces
+
+ONLY = ("update.ordinary", "update.near-epsilon", "update.constant", "purity.gradients", "metamorphic.resume")
+
+
+def _diagnosed(optimizer: type[Adam], dialect: Dialect = ADAM, only: tuple[str, ...] = ONLY) -> list[Diagnosis]:
+    target = InPieces("nameless", optimizer, dialect)
+    report = check_adam(target, dialect=dialect, dtypes=["float32"], profile="quick", only=only, on_fail=None)
+    return list(report.diagnosis)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "correction-one-step-ahead",
+        "epsilon-missing",
+        "m-in-bfloat16",
+        "gradient-zeroed-after-use",
+        "m-lost-on-load",
+        "beta2-ignored",
+    ],
+)
+def test_a_fault_of_the_catalogue_is_named(name: str) -> None:
+    fault = CATALOGUE[name]
+    (found,) = _diagnosed(fault.optimizer(), fault.dialect)
+    assert (found.name, found.kind, found.references) == (name, "fault", fault.stands_for)
+
+
+def test_another_order_of_operations_has_the_same_name() -> None:
+    """The candidate need not round as the target does."""
+
+    class Folded(Adam):
+        def first_moment(self, x):
+            return x.slot.m + x.w1 * (x.g - x.slot.m)
+
+        def difference(self, x):
+            c1, c2 = 1 - x.beta1 ** (x.t + 1), 1 - x.beta2 ** (x.t + 1)
+            return (x.lr * np.sqrt(c2) / c1) * x.m / (np.sqrt(x.v) + x.eps * np.sqrt(c2))
+
+    (found,) = _diagnosed(Folded)
+    assert found.name == "correction-one-step-ahead"
+    assert "within" in found.evidence
+
+
+def test_a_dialect_goes_before_the_fault_of_its_name() -> None:
+    (found,) = _diagnosed(CATALOGUE["epsilon-hat"].optimizer())
+    assert (found.name, found.kind) == ("epsilon-hat", "dialect")
+
+
+def test_nothing_fits_what_nobody_has_seen() -> None:
+    class Odd(Adam):
+        def difference(self, x):
+            return Adam.difference(self, x) * np.cos(x.m_hat)
+
+    (found,) = _diagnosed(Odd)
+    assert (found.name, found.kind, found.explains) == ("nothing fits", "none", ())
+
+
+def test_a_correct_adam_is_not_diagnosed() -> None:
+    assert _diagnosed(Adam) == []
