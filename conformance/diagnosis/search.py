@@ -52,6 +52,7 @@ class Evidence:
 
     def __init__(self, exhibits: Sequence[Exhibit]) -> None:
         self.failed = tuple(dict.fromkeys(e.check.id for e in exhibits if e.violation is not None))
+        self.manners = any(e.context.capabilities.manners for e in exhibits)
         self.failing = _one_of_each(e for e in exhibits if e.violation is not None)
         self.passing = _one_of_each(e for e in exhibits if e.violation is None)
         self._classes = _classes(exhibits)
@@ -85,12 +86,15 @@ class Evidence:
         """The candidates that explain everything, the nearest first.
 
         Those first that the failing checks are known to catch, and the passing ones not; the others where none is left.
+        Defects of how one works with a target concern only targets with which one can work in more ways than one.
         """
         likely: list[Candidate] = []
         others: list[Candidate] = []
         failed = set(self.failed)
         passed = {e.check.id for e in self.passing} - failed
         for candidate in candidates:
+            if candidate.other and not self.manners:
+                continue
             known = set(candidate.caught_by)
             (likely if known & failed and not known & passed else others).append(candidate)
         return self._surviving(likely) or self._surviving(others)
