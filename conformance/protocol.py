@@ -233,7 +233,7 @@ class Run:
             tuple(self.noticed),
             self.refused,
             tuple(self.late),
-            tuple(self.became),
+            became=tuple(self.became),
         )
 
 
