@@ -24,6 +24,7 @@ COMMANDS = {
     "smoke": "conformance.cli.smoke:smoke",
     "prove": "conformance.cli.prove:prove",
     "faults": "conformance.cli.faults:faults",
+    "matrix": "conformance.cli.matrix:matrix",
     "explain": "conformance.cli.explain:explain",
     "list": "conformance.cli.listing:listing",
     "replay": "conformance.cli.replay:replay",

@@ -118,8 +118,8 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     return limited
 
 
-def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How the target is run, within which limits, and how the outcome is shown."""
+def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What the target may use up."""
     some: dict[str, Any] = {"type": click.FloatRange(min=0, min_open=True), "callback": _finite, "show_default": True}
     options = [
         click.option(
@@ -143,6 +143,13 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="GIB",
             help="A target that takes more could not be run.",
         ),
+    ]
+    return _with(_limits(command), options)
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How the target is run, within which limits, and how the outcome is shown."""
+    options = [
         click.option(
             "--python",
             type=click.Path(exists=True, dir_okay=False, executable=True),
@@ -152,7 +159,10 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--in-process", is_flag=True, help="No worker, and no protection: no limits, hangs, crashes."),
         click.option("--no-color", is_flag=True, help="No colours in a terminal either."),
     ]
-    command = _limits(command)
+    return limit_options(_with(command, options))
+
+
+def _with(command: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command

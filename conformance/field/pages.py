@@ -1,0 +1,158 @@
+"""The pages of specs/results: a table of the verdicts, the reasoning target by target, and the findings written up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from conformance.commands import to_check
+from conformance.field.reasons import Defect, Reason, ReasonError, disagreements, read_reasons
+from conformance.field.record import Record, read_all
+from conformance.report import CONFORMS, COULD_NOT_RUN, DOES_NOT_CONFORM
+from conformance.targets.registry import project_of
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+_WORDS = {CONFORMS: "conforms", DOES_NOT_CONFORM: "**does not conform**", COULD_NOT_RUN: "could not run"}
+
+HEAD = """# What is in use, judged
+
+{count}. Every target ran in a worker with the versions that its row names, and was held to the dialect that
+`adam-conformance list targets` gives. Written by
+
+    adam-conformance matrix --profile {profile} --python PYTHON ...
+
+with an interpreter for each environment; `adam-conformance matrix --render` makes the pages anew from the records, one
+JSON file a target beside this page. In the table A and B are accuracy classes (hyperparameter scalars as in double, as
+in single precision), and the share is the closest call: how far from the middle of its enclosure towards its edge
+(100 %) any number came, and how many units in the last place that is; the record has the input that attains it. What a
+cell without a verdict stands for is not claimed by the target or was not tried.
+"""
+
+
+def write_pages(folder: Path) -> list[Path]:
+    """Write README.md and findings.md into the folder of the records; raises `ReasonError` where these disagree."""
+    records, reasons = read_all(folder), read_reasons(folder)
+    wrong = list(disagreements(records, reasons))
+    if wrong:
+        raise ReasonError("\n".join(wrong))
+    pages = {"README.md": results_page(records, reasons), "findings.md": findings_page(records, reasons)}
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in pages]
+
+
+def results_page(records: Sequence[Record], reasons: dict[str, Reason]) -> str:
+    """The table, and why each verdict is what it is."""
+    profiles = ", ".join(sorted({found.profile for found in records}))
+    parts = [HEAD.format(count=count(records), profile=profiles), table(records), "## Why\n"]
+    for project, members in groupby(records, lambda found: project_of(found.target)):
+        parts.append(f"### {project}\n\n" + "\n".join(_why(found, reasons[found.target]) for found in members) + "\n")
+    return "\n".join(parts)
+
+
+def count(records: Sequence[Record]) -> str:
+    """How many targets of how many projects, and how they fared, in a sentence without its full stop."""
+    projects = {project_of(found.target) for found in records}
+    verdicts = [outcome["verdict"] for found in records for outcome in found.dtypes.values()]
+    fared = ", ".join(f"{verdicts.count(v)} {_WORDS[v].strip('*')}" for v in _WORDS if v in verdicts)
+    return f"{len(records)} targets of {len(projects)} projects; of {len(verdicts)} pairs of target and dtype {fared}"
+
+
+def table(records: Sequence[Record]) -> str:
+    """One row a target, one column a dtype."""
+    rows = [["target", "version", "dialect", *DTYPES]]
+    rows += [
+        [f"`{r.target}`", _versions(r), r.dialect, *(_cell(r.dtypes.get(dtype)) for dtype in DTYPES)] for r in records
+    ]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+def _versions(found: Record) -> str:
+    ran_on = [(name, v) for name, v in found.versions.items() if name not in ("python", "ml_dtypes", "numpy")]
+    return ", ".join(v if name == project_of(found.target) else f"{name} {v}" for name, v in ran_on)
+
+
+def _cell(outcome: dict[str, Any] | None) -> str:
+    if outcome is None:
+        return ""
+    if outcome["verdict"] != CONFORMS:
+        failed = len(outcome["findings"])
+        return _WORDS[outcome["verdict"]] + (f" ({failed})" if failed else "")
+    closest = outcome["closest"]
+    return f"{outcome['accuracy_class']}" + ("" if closest is None else f" {_share(closest)}")
+
+
+def _share(closest: dict[str, Any]) -> str:
+    ulp = "" if closest["ulp"] is None else f" ({closest['ulp']:.3g} ulp)"
+    return f"{closest['ratio']:.1%}{ulp}"
+
+
+def _why(found: Record, reason: Reason) -> str:
+    verdicts = ", ".join(f"{dtype} {_WORDS[verdict]}" for dtype, verdict in reason.verdicts.items())
+    return f"* `{found.target}`: {found.what}. {reason.reason} Source: {reason.source}. Therefore {verdicts}."
+
+
+FINDINGS_HEAD = """# Findings
+
+Where an implementation in use does not conform, or cannot be run where it should: what, the smallest case, what is
+expected, what came out, and the cause in its source. Written for whoever maintains it; every number is from the record
+beside this page, and the line under each case shows it again.
+"""
+
+
+def findings_page(records: Sequence[Record], reasons: dict[str, Reason]) -> str:
+    """Every defect of every target."""
+    defects = [(found, defect) for found in records for defect in reasons[found.target].defects]
+    return "\n".join([FINDINGS_HEAD, *("\n".join(_defect(*each)) + "\n" for each in defects)])
+
+
+def _defect(found: Record, defect: Defect) -> Iterator[str]:
+    yield f"## {found.target}: {defect.title}\n"
+    yield f"Version {_versions(found)}, dialect {found.dialect}, in {', '.join(defect.dtypes)}.\n"
+    for dtype in defect.dtypes:
+        outcome = found.dtypes[dtype]
+        shown = [f for f in outcome["findings"] if f["check"] in defect.checks]
+        if shown:
+            yield from _finding(min(shown, key=_size), dtype)
+        else:
+            yield from _error(found, defect, dtype)
+    yield f"**Cause.** {defect.cause}"
+
+
+def _size(finding: dict[str, Any]) -> tuple[int, int]:
+    case = finding["case"]
+    return len(case["gradients"]), sum(len(p["hex"]) for p in case["parameters"])
+
+
+def _finding(finding: dict[str, Any], dtype: str) -> Iterator[str]:
+    case, (lo, hi) = finding["case"], (finding["expected"][end]["decimal"] for end in ("lo", "hi"))
+    yield f"* {dtype}, `{finding['check']}` ({', '.join(finding['clauses'])}): {finding['message']}"
+    if finding["quantity"] in ("parameter", "m", "v", "v_max"):
+        off = "" if finding["ulp"] is None else f", off by {finding['ulp']:.3g} ulp"
+        yield f"    * expected [{lo}, {hi}], got {finding['got']['decimal']}{off}"
+    yield f"    * at step {finding['step']}; gradients {_history(case, finding['parameter'])}; {_with(case)}"
+    yield f"    * `{finding['reproduce']}`\n"
+
+
+def _history(case: dict[str, Any], parameter: int, most: int = 4) -> str:
+    steps = [step[parameter] for step in case["gradients"]]
+    shown = [("none" if g is None else ", ".join(f"{float.fromhex(x):.9g}" for x in g["hex"][:most])) for g in steps]
+    return "; ".join(shown[:most]) + (f"; ... ({len(steps)} steps)" if len(steps) > most else "")
+
+
+def _with(case: dict[str, Any]) -> str:
+    hyper = {k: v if isinstance(v, bool) else float.fromhex(v) for k, v in case["hyperparameters"][0].items()}
+    return ", ".join(f"{k} = {v:g}" if not isinstance(v, bool) else k for k, v in hyper.items() if v)
+
+
+def _error(found: Record, defect: Defect, dtype: str) -> Iterator[str]:
+    errors = found.dtypes[dtype]["errors"]
+    check = next(check for check in defect.checks if check in errors)
+    only = (check,) if check else ()
+    said = " ".join(errors[check].split())
+    yield f"* {dtype}, {f'`{check}`' if check else 'in every check'}: {said}"
+    yield f"    * `{to_check(found.target, only=only, dtypes=(dtype,), profile=found.profile)}`\n"
