@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from conformance.field.record import Record
 
@@ -56,16 +57,17 @@ def read_reasons(folder: Path) -> dict[str, Reason]:
     try:
         tables = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
         return {address: _reason(dict(table)) for address, table in tables.items()}
-    except (OSError, ValueError, TypeError) as error:
+    except (KeyError, OSError, TypeError, ValueError) as error:
         raise ReasonError(f"{folder / FILE} holds no reasons: {error}") from error
 
 
-def _reason(table: dict[str, object]) -> Reason:
-    defects = table.pop("findings", [])
-    if not isinstance(defects, list):
-        raise ReasonError("findings must be an array of tables")
-    made = tuple(Defect(**{k: tuple(v) if isinstance(v, list) else v for k, v in defect.items()}) for defect in defects)
-    return Reason(**table, defects=made)  # type: ignore[arg-type]
+def _reason(table: dict[str, Any]) -> Reason:
+    defects = tuple(_defect(dict(defect)) for defect in table.pop("findings", []))
+    return Reason(**table, defects=defects)
+
+
+def _defect(table: dict[str, Any]) -> Defect:
+    return Defect(dtypes=tuple(table.pop("dtypes")), checks=tuple(table.pop("checks")), **table)
 
 
 def disagreements(records: Iterable[Record], reasons: dict[str, Reason]) -> Iterator[str]:

@@ -110,12 +110,19 @@ PROJECT = Project(
     _INSTALL,
     (
         Listed(address="optax:adam", dialect="optax", what="optax.adam, op by op", make=adam, dtypes=_REAL),
-        Listed(address="optax:adam?jit=True", dialect="optax", what="optax.adam under jax.jit", make=adam),
+        Listed(
+            address="optax:adam?jit=True",
+            dialect="optax",
+            what="optax.adam under jax.jit",
+            make=adam,
+            dtypes=("float32",),
+        ),
         Listed(
             address="optax:adam?eps=0.0&eps_root=1e-8",
             dialect="optax",
             what="optax.adam with epsilon under the root",
             make=adam,
+            dtypes=("float32",),
         ),
         Listed(
             address="optax:adam?mu_dtype=bfloat16",
@@ -124,7 +131,7 @@ PROJECT = Project(
             make=adam,
             dtypes=("float32",),
         ),
-        Listed(address="optax:adamw", dialect="optax", what="optax.adamw", make=adamw, dtypes=_REAL),
+        Listed(address="optax:adamw", dialect="optax", what="optax.adamw", make=adamw),
         Listed(address="optax:amsgrad", dialect="optax", what="optax.amsgrad", make=amsgrad),
     ),
 )
