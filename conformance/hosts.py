@@ -31,6 +31,7 @@ from conformance.limits import GIB, Limits
 from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
 from conformance.protocol import Target, TargetError, printable, raised, run_together
 from conformance.surroundings import Surroundings
+from conformance.targets.addresses import PROCESS, parse_address
 
 _PATIENCE = 5.0
 """Seconds for a warden to end its worker and to say how that went."""
@@ -152,8 +153,8 @@ class Isolated:
             os.close(descriptor)
         self.channel = Channel(requests, answers, output, self.limits.output)
         self.name = address
-        axes = vars(dialect) if dialect else None
-        self._send({"address": address, "dialect": axes, "device": device, "seconds": self.limits.answer})
+        told = _told(address, dialect)
+        self._send({"address": address, "dialect": told, "device": device, "seconds": self.limits.answer})
 
     def wait_until_ready(self) -> Isolated:
         """Wait for the target's claims; its import has been running since the worker was started."""
@@ -169,7 +170,8 @@ class Isolated:
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
         """Run cases together in the worker."""
         what = "running a case"
-        answer = self._ask({"run": [wire.case_message(c) for c in cases]}, what, most_bytes(cases))
+        asked = [wire.case_message(replace(c, regime="")) for c in cases]
+        answer = self._ask({"run": asked}, what, most_bytes(cases))
         try:
             trajectories = [wire.trajectory_from_message(t) for t in answer["trajectories"]]
             state = self.capabilities.state
@@ -303,6 +305,13 @@ def _in_print(seen: Trajectory) -> Trajectory:
 def _signal(number: int) -> str:
     known = {s.value: s.name for s in signal.Signals}
     return known.get(number, f"signal {number}")
+
+
+def _told(address: str, dialect: Dialect | None) -> dict[str, Any] | None:
+    """What the worker gets to know of the dialect: as much as somebody who uses the target has to choose."""
+    if dialect is None:
+        return None
+    return vars(dialect) if parse_address(address)[0] == PROCESS else {"weight_decay": dialect.weight_decay}
 
 
 def _read_all(descriptor: int, seconds: float) -> bytes | None:

@@ -12,6 +12,7 @@ from conformance.hosts import InProcess
 from conformance.protocol import TargetError, raised
 from conformance.surroundings import Surroundings
 from conformance.targets import load_target
+from conformance.withheld import is_ours, withhold
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -39,6 +40,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _host(hello: dict[str, Any]) -> InProcess:
+    if not is_ours(hello["address"]):
+        withhold()
     before = Surroundings.now()
     dialect = Dialect(**hello["dialect"]) if hello["dialect"] else None
     patience = hello["seconds"] / 2  # so that whoever waits for the target here can say what it waited for

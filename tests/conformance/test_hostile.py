@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from adam_ref.dialect import named_dialect
 from conformance.hosts import Isolated
 from conformance.limits import Limits
 from conformance.protocol import TargetError
@@ -34,6 +35,7 @@ class Row:
     limits: Limits = PATIENT
     answer: float | None = None
     only: str = "update.ordinary"
+    dialect: str = "adam"
 
     @property
     def address(self):
@@ -47,6 +49,8 @@ AT_IMPORT = Limits(answer=3.0)
 """For targets that do not even start to answer."""
 
 HANGS = "took more than 0.4 s: the target hangs"
+
+HAT = {"dialect": "epsilon-hat", "only": "update.near-epsilon"}
 
 FAILS, PASSES = "does-not-conform", "conforms"
 
@@ -110,6 +114,16 @@ TABLE = [
     Row("ChangesGradients", "the gradient of parameter 0 was changed by step 1", FAILS, only="purity.gradients"),
     Row("OverwritesGradientsLater", "gradient of parameter 0 changed after step", FAILS, only="purity.settled"),
     Row("OverwritesParametersLater", "parameter 0 changed after step", FAILS, only="purity.settled"),
+    # They look for the right answers.
+    Row("AnswersFromTheReference", "adam_ref.golden is withheld from targets"),
+    Row("AnswersFromWhatThePackageOffers", "cannot import name 'step' from 'adam_ref'"),
+    Row("AnswersFromTheEnclosure", "adam_ref.enclosure is withheld from targets"),
+    Row("AsksTheChecks", "conformance.checks is withheld from targets"),
+    Row("Chameleon", "outside its enclosure", FAILS, **HAT),
+    Row("ChameleonByItsCallers", "outside its enclosure", FAILS, **HAT),
+    Row("ChameleonByItsParents", "outside its enclosure", FAILS, **HAT),
+    Row("ChameleonThatWasTold", "", PASSES, **HAT),
+    Row("KnowsItsRegime", "outside its enclosure", FAILS),
     # They are right, and change the world around them.
     *(
         Row(name, reason, FAILS, only="purity.process")
@@ -176,8 +190,9 @@ TABLE = [
 
 def judged(row):
     """The report on it, as the command line gets it, and its host."""
-    plan = Plan(dtypes=("float32",), profile="quick", only=(row.only,), address=row.address)
-    host = Isolated(row.address, dialect=None, device="cpu", limits=row.limits)
+    dialect = named_dialect(row.dialect)
+    plan = Plan(dialect, dtypes=("float32",), profile="quick", only=(row.only,), address=row.address)
+    host = Isolated(row.address, dialect=dialect, device="cpu", limits=row.limits)
     try:
         host.wait_until_ready()
         host.limits = replace(row.limits, answer=row.answer or row.limits.answer)
