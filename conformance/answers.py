@@ -14,7 +14,7 @@ import numpy as np
 from adam_ref.arrays import Array
 from adam_ref.formats import FormatError
 from conformance.case import Case, Moments, Trajectory, dtype_named
-from conformance.manners import MANNERS
+from conformance.manners import hyperparameters_refusable, manner_refusable
 
 _ANSWER, _ENTRY, _WIDEST = 1 << 20, 1 << 10, 16
 """Bytes: of an answer as a whole and of each parameter at each step, beside its numbers, and of one number."""
@@ -81,7 +81,7 @@ def _is_number(dtype: np.dtype[Any]) -> bool:
 
 def wrong_trajectory(case: Case, trajectory: Trajectory, *, state: bool) -> str:
     """What is wrong with an answer as a whole, where `state` says whether the target claims to show its state."""
-    if trajectory.refused and not (case.manner and MANNERS[case.manner].refusable):
+    if trajectory.refused and not (manner_refusable(case) or hyperparameters_refusable(case)):
         return "the answer refuses what may not be refused"
     made = min(len(trajectory.parameters), case.steps) if trajectory.refused else case.steps
     for name, count in {"parameters": made, "moments": made if state else 0}.items():

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conformance.case import Case
+
 
 @dataclass(frozen=True)
 class Manner:
@@ -56,3 +58,16 @@ MANNERS: dict[str, Manner] = {
     )
 }
 """Every manner by its name."""
+
+EDGES = ("lr", "beta1", "beta2", "eps")
+"""Hyperparameters that may be 0 by Algorithm 1, and that some implementations want to be positive."""
+
+
+def manner_refusable(case: Case) -> bool:
+    """Whether an exception anywhere in this case is a refusal of the manner in which it is run."""
+    return bool(case.manner) and MANNERS[case.manner].refusable
+
+
+def hyperparameters_refusable(case: Case) -> bool:
+    """Whether a ValueError before anything has moved is a refusal of this case's hyperparameters."""
+    return any(getattr(h, name) == 0 for h in case.hyperparameters for name in EDGES)

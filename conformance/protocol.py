@@ -18,7 +18,7 @@ from adam_ref.arrays import Array
 from conformance.answers import wrong_parameters, wrong_state
 from conformance.capabilities import Capabilities
 from conformance.case import Case, Moments, Trajectory
-from conformance.manners import MANNERS
+from conformance.manners import hyperparameters_refusable, manner_refusable
 
 _LONGEST, _SENTENCES = 2000, 20
 """Characters that a target's own words may take in an error message, and sentences that it may say of its memory."""
@@ -139,11 +139,11 @@ class Run:
         return self._call("start", lambda: self.target.start(given, hypers))
 
     def _unless_refused(self, function: Any) -> None:
-        """Do it; where the manner may be refused, an exception of the target's ends the run and is kept."""
+        """Do it; where the case may be refused, an exception of the target's ends the run and is kept."""
         try:
             function()
         except TargetError as error:
-            if error.fatal or error.__cause__ is None or not (self.case.manner and MANNERS[self.case.manner].refusable):
+            if error.fatal or not self._is_refusal(error.__cause__):
                 raise
             self.refused = str(error)
             if self.target.capabilities.state:
@@ -151,6 +151,11 @@ class Run:
         if self.session is not None and hasattr(self.session, "noticed"):
             said = self._call("noticed", lambda: list(self.session.noticed())[:_SENTENCES])
             self.noticed = [printable(str(words), _LONGEST // 10) for words in said]
+
+    def _is_refusal(self, cause: BaseException | None) -> bool:
+        if cause is None or manner_refusable(self.case):
+            return cause is not None
+        return isinstance(cause, ValueError) and not self.parameters and hyperparameters_refusable(self.case)
 
     def step(self, step: int) -> None:
         """Make step number `step` (from 0), where the case has it and the target has not refused."""

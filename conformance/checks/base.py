@@ -158,11 +158,13 @@ class Check:
             if kind == "weight_decay" and context.dialect.weight_decay not in claims.weight_decay:
                 return f"the target does not claim {context.dialect.weight_decay} weight decay"
             if kind == "manner" and name not in claims.manners:
-                return f"the target's adapter does not know the manner {name}"
+                return f"the target does not claim the manner {name}" if claims.manners else NO_MANNERS
             if kind not in _NAMED and not getattr(claims, kind):
                 return f"the target does not claim {kind}"
         return None
 
+
+NO_MANNERS = "the target does not claim other manners of working with it than the plain one"
 
 _NAMED = ("settable", "free", "weight_decay", "manner")
 """Kinds of needs that are no capability by themselves."""
@@ -191,6 +193,8 @@ def inside_enclosure(
 ) -> Examination:
     """The numbers of a run against their enclosure, in the best accuracy class that holds."""
     seen = trajectory if trajectory is not None else context.trajectory(case)
+    if seen.refused and len(seen.parameters) < case.steps:
+        return Examination(refused=seen.refused)
     accuracy, comparison = best_class(
         case, seen, context.dialect, quantities, flush_to_zero=context.capabilities.flush_to_zero
     )

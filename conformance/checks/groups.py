@@ -67,9 +67,9 @@ def _shaped(case: Case, shape: tuple[int, ...], i: int) -> Case:
 
 
 def tensors(context: Context) -> Iterable[Case]:
-    """Several tensors with the same hyperparameters; in the second case the last one is not empty."""
+    """Several tensors with the same hyperparameters; in the second case only the first one is empty."""
     yield several(context, [Hyperparameters(lr=0.01)])
-    yield several(context, [Hyperparameters(lr=0.01)], shapes=((5,), (2, 2)))
+    yield several(context, [Hyperparameters(lr=0.01)], shapes=((0,), (5,), (2, 2)))
 
 
 def groups(context: Context) -> Iterable[Case]:

@@ -28,7 +28,10 @@ SIZED_STEPS = 4
 LARGE, LARGE_STEPS = 65_537, 2
 """One tensor beyond the blocks and grids that kernels are launched in, and so many steps with it."""
 
-MANY = (3,) * 130
+LARGER = (65_535, 65_536, (1 << 20) + 1)
+"""More of them, for profiles that have the time."""
+
+MANY = (3,) * 210
 """More tensors than one launch of a kernel over a list of them takes, as many steps as with the large one."""
 
 
@@ -110,6 +113,8 @@ def split_cases(context: Context) -> Iterable[Case]:
     yield _split(case.up_to(LARGE_STEPS), (LARGE,), context.seed)
     if context.capabilities.several:
         yield _split(case.up_to(LARGE_STEPS), MANY, context.seed)
+    if context.profile.name != "quick":
+        yield from (_split(case.up_to(LARGE_STEPS), (size,), context.seed) for size in LARGER)
 
 
 def large_cases(context: Context) -> Iterable[Case]:
@@ -150,6 +155,8 @@ def _same_after(
 ) -> Examination:
     """Run both; the second must give `expect` of what the first gave, and the first must be a number."""
     first, second = context.trajectory(case), context.trajectory(other)
+    if first.refused or second.refused:
+        return Examination(refused=first.refused or second.refused)
     return Examination.rule(first_difference(first, second, f"after {change}", expect), case.steps * case.elements)
 
 

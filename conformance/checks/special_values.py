@@ -34,6 +34,8 @@ def zero_gradient_cases(context: Context) -> Iterable[Case]:
 def unmoved(case: Case, context: Context) -> Examination:
     """Nothing moves: the parameters are the same bits after every step."""
     seen = context.trajectory(case)
+    if seen.refused:
+        return Examination(refused=seen.refused)
     for step, parameters in enumerate(seen.parameters, 1):
         for i, (before, after) in enumerate(zip(case.parameters, parameters, strict=True)):
             moved = np.flatnonzero(before.reshape(-1) != after.reshape(-1))

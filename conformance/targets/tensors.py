@@ -21,8 +21,14 @@ def to_torch(array: Array, device: str) -> torch.Tensor:
 def to_numpy(tensor: torch.Tensor) -> Array:
     """A new array with the tensor's bits and shape; what is sparse becomes dense."""
     tensor = tensor.detach()
-    tensor = (tensor.to_dense() if tensor.is_sparse else tensor).cpu().contiguous()
+    tensor = (_dense(tensor) if tensor.is_sparse else tensor).cpu().contiguous()
     if tensor.dtype in _BITS:
         integers, dtype = _BITS[tensor.dtype]
         return np.array(tensor.view(integers).numpy()).view(dtype)
     return np.array(tensor.numpy())
+
+
+def _dense(sparse: torch.Tensor) -> torch.Tensor:
+    """The same numbers with all elements; where all are listed, their very bits, which adding to zeros would change."""
+    listed = sparse.coalesce().values()
+    return listed.reshape(sparse.shape) if listed.numel() == sparse.numel() else sparse.to_dense()

@@ -154,3 +154,32 @@ def test_a_way_is_made_for_each_session():
     first, second = Plainly("cpu"), Plainly("cpu")
     first.broken.append("something")
     assert second.broken == []
+
+
+class WantsPositive(Adam):
+    """Validates as many do: nothing may be 0."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        if not (lr > 0 and eps > 0 and min(betas) > 0):
+            raise ValueError("hyperparameters must be positive")
+        super().__init__(params, lr=lr, betas=betas, eps=eps, optimized_update=False)
+
+
+def test_hyperparameters_that_are_refused_at_the_start_are_skipped():
+    """Refusing lr = 0 loudly moves nobody's parameters; it is not "could not be run", and no pass either."""
+    only = ["special.lr-zero", "special.eps-zero", "update.ordinary"]
+    report = check_adam(WantsPositive, only=only, **QUICK)
+    status = {c.id: (c.status, c.reason) for c in report.checks}
+    assert status["special.lr-zero"][0] == status["special.eps-zero"][0] == "skip"
+    assert "hyperparameters must be positive" in status["special.lr-zero"][1]
+    assert status["update.ordinary"][0] == "pass"
+    assert report.verdict == "conforms"
+
+
+def test_hyperparameters_of_everyday_use_may_not_be_refused():
+    class Never(Adam):
+        def __init__(self, params, lr=1e-3):
+            raise ValueError("not today")
+
+    report = check_adam(Never, only=["update.few-roundings"], **QUICK)
+    assert report.verdict == "could-not-run"
