@@ -31,8 +31,12 @@ EXACT: tuple[tuple[str, Hyperparameters], ...] = (
     ("powers of two, beta1 = 0", Hyperparameters(lr=2.0**-3, beta1=0.0, beta2=0.75, eps=2.0**-4)),
 )
 
-DECAYS = (0.0987654321, 0.75, 1e-3)
-"""Coefficients, in turn from one set to the next: the first moves the parameter by 1e-2 a step at lr = 0.1."""
+DECAYS = ((0.0987654321, 0.1, 0.5), (0.95, 0.6, 0.65), (1e-3, 0.1, 0.5))
+"""Coefficients, and the range that lr is brought into with them, in turn from one set to the next.
+
+The first moves the parameter by 1e-2 a step at lr = 0.1; the second leaves two fifths of it, and less than a tenth
+where a schedule makes lr half as large again.  1 - lr*lambda stays positive, as the enclosure has it.
+"""
 
 COMBINED: tuple[dict[str, bool], ...] = (
     {},
@@ -98,9 +102,10 @@ def fit(hyper: Hyperparameters, regime: Regime, capabilities: Capabilities, turn
     if features.get("combined"):
         features = features | COMBINED[turn % len(COMBINED)]
     if features.get("weight_decay") and capabilities.weight_decay:
-        wanted |= {"weight_decay": DECAYS[turn % len(DECAYS)], "lr": min(max(hyper.lr, 0.1), 0.5)}
+        coefficient, low, high = DECAYS[turn % len(DECAYS)]
+        wanted |= {"weight_decay": coefficient, "lr": min(max(hyper.lr, low), high)}
     for flag in ("amsgrad", "maximize"):
-        if features.get(flag):
+        if features.get(flag) is True or (features.get(flag) == "in turn" and turn % 2):
             wanted[flag] = True
     return settable(hyper.with_(**wanted), capabilities)
 

@@ -65,10 +65,11 @@ class Regime:
         reason: what it makes visible.
         steps: how many steps it needs.
         history: makes gradients of float64, shape (steps, elements), out of a `Draw`.
-        features: what the run needs beside gradients: "amsgrad", "maximize", "weight_decay" (True, or "where claimed"),
-            "schedule" (lr changes), "parameters" (that do not start at zero), "exact" (powers of two), "combined" (with
-            decay, with maximize and with both in turn); "sets", named hyperparameters in the place of the usual
-            ones; and "elements", how many histories a case has where that is not the usual number.
+        features: what the run needs beside gradients: "amsgrad", "maximize" (True, or "in turn": with every second set
+            of hyperparameters, where it can be set), "weight_decay" (True, or "where claimed"), "schedule" (lr
+            changes), "parameters" (that do not start at zero), "exact" (powers of two), "combined" (with decay, with
+            maximize and with both in turn); "sets", named hyperparameters in the place of the usual ones; and
+            "elements", how many histories a case has where that is not the usual number.
 
     """
 
@@ -317,9 +318,11 @@ def maximize(draw: Draw) -> Array:
 
 @regime(
     "schedule",
-    "a learning rate that changes between steps: one that was captured at the start, or applied a step late, shows",
+    "a learning rate that changes between steps: one that was captured at the start, or applied a step late, shows; "
+    "in turn with AMSGrad, whose maximum must not notice",
     8,
     schedule=True,
+    amsgrad="in turn",
     weight_decay="where claimed",
     parameters=True,
 )

@@ -67,9 +67,13 @@ def _shaped(case: Case, shape: tuple[int, ...], i: int) -> Case:
 
 
 def tensors(context: Context) -> Iterable[Case]:
-    """Several tensors with the same hyperparameters; in the second case only the first one is empty."""
-    yield several(context, [Hyperparameters(lr=0.01)])
-    yield several(context, [Hyperparameters(lr=0.01)], shapes=((0,), (5,), (2, 2)))
+    """Several tensors with the same hyperparameters; in the second case only the first one is empty.
+
+    An eps that is no small part of the denominator shows gradients that are scaled for some of the tensors.
+    """
+    hyper = Hyperparameters(lr=0.01, eps=0.1)
+    yield several(context, [hyper])
+    yield several(context, [hyper], shapes=((0,), (5,), (2, 2)))
 
 
 def groups(context: Context) -> Iterable[Case]:
@@ -98,30 +102,48 @@ def decaying_groups(context: Context) -> Iterable[Case]:
     yield several(context, [Hyperparameters(lr=0.1, weight_decay=w) for w in (0.0, 0.1, 0.02)])
 
 
+PRESENT: tuple[Sequence[int], ...] = (
+    range(10),
+    range(0, 10, 2),
+    range(6, 10),
+    range(10),
+    (),
+    range(1, 10, 3),
+    range(4),
+    range(3, 10),
+    range(2, 8, 2),
+    range(10),
+    range(10),
+)
+"""The steps, of ten, at which each of the tensors has a gradient: always, at times, until late, from late on, never."""
+
+
 def missing(context: Context) -> Iterable[Case]:
-    """Gradients that are missing for good, every other time, and until late."""
-    hyper = settable(
-        Hyperparameters(lr=0.1, weight_decay=0.1 if context.capabilities.weight_decay else 0.0), context.capabilities
+    """Gradients that are missing for good, every other time, and until late; then with AMSGrad and a schedule too.
+
+    The learning rate changes at a step at which some gradients are missing.
+    """
+    claims = context.capabilities
+    decay = 0.1 if claims.weight_decay else 0.0
+    plain, combined = (
+        settable(hyper, claims)
+        for hyper in (
+            Hyperparameters(lr=0.1, weight_decay=decay),
+            Hyperparameters(lr=0.1, beta2=0.6, weight_decay=decay, amsgrad=True, maximize=True),
+        )
     )
-    case = several(context, [hyper], steps=10)
-    always = range(10)
-    present: tuple[Sequence[int], ...] = (
-        always,
-        always[::2],
-        always[6:],
-        always,
-        (),
-        always[1::3],
-        always[:4],
-        always[3:],
-        always[2:8:2],
-        always,
-        always,
-    )
-    yield replace(
+    yield _without_some(several(context, [plain], steps=10))
+    scheduled = claims.lr_schedule and "lr" not in claims.pinned
+    if scheduled or combined != plain:
+        rates = (None, None, None, 0.05, None, None, 0.2) if scheduled else ()
+        yield replace(_without_some(several(context, [combined], steps=10)), lrs=rates)
+
+
+def _without_some(case: Case) -> Case:
+    return replace(
         case,
         gradients=tuple(
-            tuple(g if t in present[i] else None for i, g in enumerate(step)) for t, step in enumerate(case.gradients)
+            tuple(g if t in PRESENT[i] else None for i, g in enumerate(step)) for t, step in enumerate(case.gradients)
         ),
     )
 

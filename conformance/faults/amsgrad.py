@@ -8,7 +8,7 @@ import numpy as np
 
 from adam_ref import ADAM
 from conformance.case import Moments
-from conformance.faults.adam import Adam, rounded
+from conformance.faults.adam import Adam, Slot, rounded
 from conformance.faults.catalogue import Chapter
 
 fault = Chapter("amsgrad")
@@ -160,3 +160,29 @@ def _with_root(moments: Moments) -> Moments:
 
 def _without_maximum(moments: Moments) -> Moments:
     return replace(moments, v_max=None)
+
+
+def _restart_maximum(a: Adam, lr: float) -> None:
+    Adam.set_lr(a, lr)
+    for slot in a.slots:
+        slot.v_max = 0 * slot.v_max
+
+
+fault(
+    "maximum-restarted-by-a-new-lr",
+    "changing the learning rate starts the maximum again",
+    "schedule",
+    set_lr=_restart_maximum,
+)
+
+
+def _forget_maximum(_a: Adam, slot: Slot) -> None:
+    slot.v_max = 0 * slot.v_max
+
+
+fault(
+    "maximum-lost-without-a-gradient",
+    "a step without a gradient starts the maximum again",
+    caught_by=("groups.missing-gradients",),
+    without_gradient=_forget_maximum,
+)

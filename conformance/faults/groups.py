@@ -8,7 +8,7 @@ from itertools import takewhile
 import numpy as np
 
 from adam_ref.arrays import Array
-from conformance.faults.adam import Adam, Slot
+from conformance.faults.adam import Adam, Slot, Step
 from conformance.faults.catalogue import Chapter
 
 fault = Chapter("groups")
@@ -236,4 +236,31 @@ fault(
     "a parameter without a gradient at the first step is never stepped",
     caught_by=MISSING,
     paired=_from_the_start,
+)
+
+
+def _set_awake(a: Adam, lr: float) -> None:
+    for slot in a.slots:
+        if not slot.past.get("rests"):
+            slot.lr = lr
+
+
+def _awake(a: Adam, x: Step) -> int:
+    x.slot.past["rests"] = False
+    return Adam.counted(a, x)
+
+
+fault(
+    "schedule-missed-without-a-gradient",
+    "a new learning rate reaches no parameter whose gradient was missing at the last step",
+    caught_by=MISSING,
+    set_lr=_set_awake,
+    counted=_awake,
+    without_gradient=lambda _, slot: slot.past.update(rests=True),
+)
+fault(
+    "gradient-of-scalars-doubled",
+    "the gradient of a 0-d parameter is taken twice, which only eps can tell",
+    caught_by=TENSORS,
+    gradient=lambda a, x: Adam.gradient(a, x) * (1 if x.slot.shape else 2),
 )

@@ -355,3 +355,11 @@ fault(
     MAXIMIZE,
     decay=lambda _, x: 0.0 if x.hyper.maximize else x.hyper.weight_decay,
 )
+
+fault(
+    "decay-leaves-a-half",
+    "decoupled decay leaves at least half of the parameter, however large its coefficient is",
+    REGIME,
+    dialect=DECOUPLED,
+    decoupled_decay=lambda _, x: x.theta * max(1 - x.lr * x.decay, 0.5),
+)
