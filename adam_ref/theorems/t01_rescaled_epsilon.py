@@ -84,7 +84,7 @@ def _printed_factor_remark() -> str:
 THEOREM = Theorem(
     id="T1",
     name="rescaled epsilon",
-    title="The two forms of the update are equal exactly when epsilon is multiplied by the root of c2",
+    title="The two forms of the update are equal when epsilon is multiplied by the root of c2",
     words=(
         "At every step t, for every mean m and every second moment v, the update of Algorithm 1 with epsilon eps, "
         "U(eps), equals the optimized update O(e) with e = eps*sqrt(1 - beta2^t), wherever the denominators are not "

@@ -100,8 +100,8 @@ def derive(
     squared = at_most(M_HAT**2 / V_HAT, factor**2 * geometric)
     yield bound(
         squared,
-        "m_hat is (1 - beta1)*S_1/c1 and v_hat is (1 - beta2)*S_2/c2, which is positive: divide by it and collect the "
-        "constants. On the left there is now m_hat^2/v_hat.",
+        "m_hat is (1 - beta1)*S_1/c1 and v_hat is (1 - beta2)*S_2/c2 (T7). Multiply by (1 - beta1)^2/c1^2 and divide "
+        "by v_hat, which is positive: on the left there is now m_hat^2/v_hat.",
         form=constant * gap_of(geometric),
     )
     size = at_most(STEP_SIZE, factor * sp.sqrt(geometric))
@@ -213,14 +213,30 @@ def _gap_of(length: int) -> sp.Expr:
     return GAP.subs(q, Q).subs(t, length).doit().subs({h[age]: gradient for age, gradient in gradients.items()})
 
 
+def _remarks() -> tuple[str, ...]:
+    ratio, limit = (mpmath.nstr(x, 5) for x in (mpmath.mpf("0.9") / mpmath.mpf("0.999"), largest_step_ever(0.9, 0.999)))
+    return (
+        "Why this history: a gradient of age k enters m with the weight beta1^k, in proportion to its size, and v with "
+        "the weight beta2^k, in proportion to its square. A little more of h_k adds beta1^k to S_1 and 2*beta2^k*h_k "
+        "to S_2; where the quotient is largest, the two are in the same proportion for every age, so that h_k is "
+        "proportional to (beta1/beta2)^k.",
+        f"At the defaults each gradient is {ratio} times the next newer one: gradients of one sign that grow slowly "
+        "and steadily. Nothing about them is extreme to look at.",
+        f"For q < 1 the bound grows to a limit, {limit} learning rates at the defaults; for q >= 1 (beta2 <= beta1^2) "
+        "it grows for ever (table).",
+        "An epsilon above 0 makes every step shorter, so that the bound holds for it too, and is then not reached.",
+    )
+
+
 THEOREM = Theorem(
     id="T9",
     name="sharp step bound",
     title="The largest possible step without epsilon, and the gradients that take it",
     words=(
-        "For eps = 0 the step is abs(m_hat)/sqrt(v_hat) learning rates long. For any gradients, not all zero, that is "
+        "For eps = 0 the step is abs(m_hat)/sqrt(v_hat) learning rates long; m_hat and v_hat are the sums over all "
+        "gradients that T7 makes of them, h_k being the gradient of age k. For any gradients, not all zero, that is "
         "at most sqrt(c2)/c1 * (1 - beta1)/sqrt(1 - beta2) * sqrt(1 + q + ... + q^(t-1)) with q = beta1^2/beta2. It is "
-        "equal to it exactly when the gradient h_k of age k is (beta1/beta2)^k times the newest, h_0, for every k."
+        "equal to it exactly when h_k is (beta1/beta2)^k times the newest gradient, h_0, for every age k."
     ),
     hypotheses=(BETA1, BETA2, SEEN),
     definitions=CORRECTIONS | {q: Q},
@@ -273,6 +289,12 @@ THEOREM = Theorem(
     ),
     uses=("T4",),
     checks=("update.extremal", "special.first-step"),
+    references=(
+        "D. P. Kingma, J. Ba: Adam: A Method for Stochastic Optimization. arXiv:1412.6980, section 2.1: the bounds "
+        "that this one replaces",
+        "J. M. Steele: The Cauchy-Schwarz Master Class. Cambridge 2004, chapter 3: Lagrange's identity",
+    ),
+    remarks=_remarks(),
     tables=(
         Table(
             "largest-step",

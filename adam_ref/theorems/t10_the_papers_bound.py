@@ -174,7 +174,8 @@ def _spike_within(slow: sp.Basic) -> Iterator[Step]:
         induct(at_least(beta2**t, EDGE**t), t, "Powers keep the order.", carry=beta2, rest=EDGE**t * (beta2 - EDGE)),
         bound(
             at_most(sp.sqrt(c2), c1),
-            "c1^2 - c2 is what beta2^t has beyond the power before, and beta1^t times what the sum has beyond 2.",
+            "c1^2 - c2 = (beta2^t - (beta1*(2 - beta1))^t) + beta1^t*(beta1^t + (2 - beta1)^t - 2): by the last step "
+            "and the one on the sum of two powers, neither term is negative.",
             form=total(beta2**t - EDGE**t, surplus) / (c1 + sp.sqrt(c2)),
         ),
         bound(
@@ -200,7 +201,8 @@ def _spike_within(slow: sp.Basic) -> Iterator[Step]:
         induct(at_least(reserve, 0), t, "The sums of the powers keep it too.", rest=EDGE**t - beta2**t),
         bound(
             at_most(FACTOR, 1),
-            "(c1/(1 - beta1))^2 exceeds c2/(1 - beta2) by that reserve and by the surplus of the first case.",
+            "(c1/(1 - beta1))^2 - c2/(1 - beta2) is the left side of the last step, and beta1^t*(beta1^t + "
+            "(2 - beta1)^t - 2)/(1 - beta1)^2. Neither is negative.",
             form=total(reserve, surplus / (1 - beta1) ** 2) / (seen1 * (seen1 + sp.sqrt(seen2))),
         ),
         *case(

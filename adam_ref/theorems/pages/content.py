@@ -75,7 +75,8 @@ def _claims(theorem: Theorem) -> Iterator[dict[str, Any]]:
     for number, claim in enumerate(theorem.claims, 1):
         formula = claim.latex or display(claim.statement, theorem.shown_as)
         case = f"for {_case(theorem, claim.assuming)}" if claim.assuming else ""
-        title = ", ".join(part for part in (words(claim.words), case) if part)
+        said = words(claim.words)
+        title = ", ".join(part for part in (said.removesuffix(".") if case else said, case) if part)
         yield {"title": f"**({number})** {title}".rstrip(), "formula": formula}
 
 
@@ -184,7 +185,7 @@ def _variant(theorem: Theorem, v: VariantResult) -> dict[str, str]:
     derived = {str(symbol) for symbol in theorem.definitions}
     numbers = {name: x for name, x in v.witness.items() if name not in derived}
     known = set(numbers) | {name.partition("[")[0] for name in numbers}
-    left, right = (_side(v.left), _side(v.right)) if v.left else ("what the step", "needs fails")
+    left, right = (_side(v.left), _side(v.right)) if v.left else ("none: a condition of the step fails", "none")
     step = f"{v.step} ({v.rule.replace('_', ' ')})"
     return {"name": v.name, "words": v.words, "step": step, "at": _point(numbers, known), "left": left, "right": right}
 
@@ -202,8 +203,11 @@ def _letter(name: str) -> str:
 
 
 def _number(decimal: str, digits: int = _DIGITS) -> str:
-    """A decimal in few digits, powers of ten as such."""
-    mantissa, _, exponent = mpmath.nstr(mpmath.mpf(decimal), digits).partition("e")
+    """A decimal in few digits, powers of ten as such; what lies just below 1 as 1 less something."""
+    number = mpmath.mpf(decimal)
+    if number < 1 == mpmath.mpf(mpmath.nstr(number, digits)):
+        return f"1 - {_number(mpmath.nstr(1 - number, digits), digits)}"
+    mantissa, _, exponent = mpmath.nstr(number, digits).partition("e")
     mantissa = re.sub(r"\.0$", "", mantissa)
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 

@@ -157,7 +157,7 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         return rf"\text{{not }} {self._print(inner)}"
 
     def _print_And(self, expr: sp.And) -> str:  # noqa: N802
-        return r" \text{ and } ".join(map(self._print, _ordered(expr)))
+        return " ".join(_joined(expr))
 
     def _print_Or(self, expr: sp.Or) -> str:  # noqa: N802
         return r" \text{ or } ".join(map(self._print, _ordered(expr)))
@@ -213,6 +213,45 @@ def _has_epsilon(term: sp.Expr) -> bool:
     return bool({s.name for s in term.free_symbols if isinstance(s, sp.Symbol)} & {"epsilon", "e"})
 
 
+def _joined(expr: sp.And) -> list[str]:
+    """The parts of a conjunction, with the words that join them.
+
+    An expression that is computed as it stands (T15: its roundings are factors in it) is shown once, and what is said
+    of it follows.
+    """
+    parts = _ordered(expr)
+    computed = [latex(part.lhs) for part in parts if _is_itself(part)]
+    said = _from_both_sides([part for part in parts if not _is_itself(part)])
+    if computed:
+        computed = [r" \text{ and } ".join(computed), *(rf"\text{{ where }} {one}" for one in said[:1])]
+    return [*(computed or said[:1]), *(rf"\text{{ and }} {one}" for one in said[1:])]
+
+
+def _is_itself(part: sp.Basic) -> bool:
+    return isinstance(part, sp.Eq) and latex(part.lhs) == latex(part.rhs)
+
+
+def _from_both_sides(parts: list[sp.Basic]) -> list[str]:
+    """Each part; two that bound the same number from above and from below are one."""
+    shown: list[str] = []
+    while parts:
+        part = parts.pop(0)
+        opposite = next((other for other in parts if _opposite(part, other)), None)
+        if opposite is None:
+            shown.append(latex(part))
+            continue
+        parts.remove(opposite)
+        inner = opposite.lhs if part.lhs.could_extract_minus_sign() else part.lhs
+        shown.append(rf"\left\lvert {latex(inner)} \right\rvert \le {latex(part.rhs)}")
+    return shown
+
+
+def _opposite(part: sp.Basic, other: sp.Basic) -> bool:
+    """Whether they are `x <= y` and `-x <= y`."""
+    both = isinstance(part, sp.LessThan) and isinstance(other, sp.LessThan)
+    return bool(both and part.rhs == other.rhs and part.lhs + other.lhs == 0)
+
+
 def _ordered(expr: sp.Basic) -> list[sp.Basic]:
     return sorted(expr.args, key=sp.default_sort_key)
 
@@ -252,6 +291,8 @@ def display(statement: sp.Basic, shown_as: ShownAs | None = None) -> str:
     if isinstance(statement, sp.Equivalent):
         first, second = sorted(map(latex, statement.args), key=len, reverse=True)
         return _lines(first, rf"\iff {second}")
+    if isinstance(statement, sp.And):
+        return _lines(*_joined(statement))
     if isinstance(statement, sp.Not) and isinstance(statement.args[0], sp.And):
         first, *others = sorted(map(latex, statement.args[0].args), key=len)
         return _lines(rf"\text{{not both }} {first}", *(rf"\text{{and }} {other}" for other in others))

@@ -104,7 +104,9 @@ def between(
         Sign(high - value, ">=", above),
         Sign(value - lowest, ">=", below),
     )
-    return Step("between", sp.And(at_least(value, lowest), at_most(value, high), there, evaluate=False), why, shown)
+    within = (at_least(value, lowest), at_most(value, high))
+    said = within if there.lhs == there.rhs else (*within, there)
+    return Step("between", sp.And(*said, evaluate=False), why, shown)
 
 
 def gap(p: sp.Expr, q: sp.Expr) -> sp.Expr:

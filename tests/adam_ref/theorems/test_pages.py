@@ -15,6 +15,7 @@ from adam_ref.theorems import THEOREMS, prove
 from adam_ref.theorems.model import Figure
 from adam_ref.theorems.notation import beta1, beta2, c1, c2, eps, h, k, optimized, t, u, unoptimized, v
 from adam_ref.theorems.pages import file_name, page, stale, write
+from adam_ref.theorems.pages.content import _number
 from adam_ref.theorems.pages.figures import fingerprint, fingerprint_in, svg
 from adam_ref.theorems.pages.latex import conditions, display, latex
 from adam_ref.theorems.pages.prose import markdown
@@ -153,6 +154,26 @@ class TestLatex:
         wide = sp.Add(*sp.symbols("x1:30"))
         assert r"\\ & \qquad \le 0" in display(at_most(wide, 0))
         assert r"\\" not in display(at_least(v, 0))
+
+    def test_what_bounds_from_both_sides_is_one(self):
+        """A reader would have to find out that the second bound is the first with the other sign."""
+        both = sp.And(at_most(v - u, t), at_most(u - v, t), evaluate=False)
+        assert latex(both) in (r"\left\lvert u - v \right\rvert \le t", r"\left\lvert v - u \right\rvert \le t")
+
+    def test_what_is_computed_as_it_stands_is_shown_once(self):
+        """`x = x and ...` looks as if nothing were said."""
+        rounded = sp.And(equals(v * t, v * t), at_most(u, t), evaluate=False)
+        assert latex(rounded) == r"t \, v \text{ where } u \le t"
+        wide = sp.Add(*sp.symbols("x1:30"))
+        assert r"\\ & \qquad \text{ where }" in display(sp.And(equals(wide, wide), at_most(u, t), evaluate=False))
+
+    @pytest.mark.parametrize(
+        ("decimal", "written"),
+        [("0.9999988", r"1 - 1.2 \cdot 10^{-6}"), ("1", "1"), ("0.999", "0.999"), ("2.5e-7", r"2.5 \cdot 10^{-7}")],
+    )
+    def test_a_number_below_1_does_not_become_1(self, decimal, written):
+        """No beta may be 1, and a page that shows one would be taken for wrong."""
+        assert _number(decimal) == written
 
     def test_equivalence_has_the_longer_side_first(self):
         assert latex(both_or_neither(equals(t, 1), equals(v * c1, eps))) == r"c_1 \, v = \varepsilon \iff t = 1"
