@@ -31,7 +31,7 @@ from conformance.limits import GIB, Limits
 from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
 from conformance.protocol import Target, TargetError, printable, raised, run_together
 from conformance.surroundings import Surroundings
-from conformance.targets.addresses import PROCESS, parse_address
+from conformance.targets.addresses import PROCESS
 
 _PATIENCE = 5.0
 """Seconds for a warden to end its worker and to say how that went."""
@@ -311,7 +311,8 @@ def _told(address: str, dialect: Dialect | None) -> dict[str, Any] | None:
     """What the worker gets to know of the dialect: as much as somebody who uses the target has to choose."""
     if dialect is None:
         return None
-    return vars(dialect) if parse_address(address)[0] == PROCESS else {"weight_decay": dialect.weight_decay}
+    is_program = address.partition(":")[0] == PROCESS
+    return vars(dialect) if is_program else {"weight_decay": dialect.weight_decay}
 
 
 def _read_all(descriptor: int, seconds: float) -> bytes | None:

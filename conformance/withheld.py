@@ -15,6 +15,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from conformance.targets.addresses import PROCESS
+
 OURS = ("adam_ref", "conformance")
 
 WITHHELD = {
@@ -24,9 +26,9 @@ WITHHELD = {
 """Modules by package; theirs below them are withheld too."""
 
 
-def is_ours(address: str) -> bool:
-    """Whether the target is part of this project: such a one may use what it likes."""
-    return address.partition(":")[0].partition(".")[0] in OURS
+def is_foreign(address: str) -> bool:
+    """Whether somebody else's code will run in this process: none of ours, and no program in a process of its own."""
+    return address.partition(":")[0].partition(".")[0] not in (*OURS, PROCESS)
 
 
 def is_withheld(module: str) -> bool:

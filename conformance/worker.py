@@ -12,7 +12,7 @@ from conformance.hosts import InProcess
 from conformance.protocol import TargetError, raised
 from conformance.surroundings import Surroundings
 from conformance.targets import load_target
-from conformance.withheld import is_ours, withhold
+from conformance.withheld import is_foreign, withhold
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -40,7 +40,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _host(hello: dict[str, Any]) -> InProcess:
-    if not is_ours(hello["address"]):
+    if is_foreign(hello["address"]):
         withhold()
     before = Surroundings.now()
     dialect = Dialect(**hello["dialect"]) if hello["dialect"] else None
