@@ -32,7 +32,8 @@ Sentences = Iterator[str]
 def examined(command: str, request: Answer, answer: Answer) -> str:  # noqa: ARG001 (the program gives all three)
     """Where the answer to `command` departs from its schema."""
     kind = "error" if "error" in answer or command == "unknown" else command
-    error = best_match(validator(f"{kind}.answer").iter_errors(answer))
+    errors = sorted(validator(f"{kind}.answer").iter_errors(answer), key=lambda error: error.json_path)
+    error = best_match(iter(errors[:1]))
     return "" if error is None else f"at {error.json_path}: {error.message}"
 
 

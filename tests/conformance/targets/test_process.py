@@ -1,7 +1,9 @@
 """Programs as targets: what crosses follows its schema, what misbehaves is named, and the examples are Adam."""
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,14 +23,14 @@ from conformance.case import Case, from_hex, from_numbers, to_hex
 from conformance.cli import run
 from conformance.hosts import InProcess, Isolated
 from conformance.protocol import TargetError
-from conformance.smoke import connected, conversation, stops, validator
+from conformance.smoke import connected, conversation, examined, stops, validator
 from conformance.specs import protocol_schema
 from conformance.suite import Plan
 from conformance.suite import run as run_suite
 from conformance.targets import load_target
 from conformance.targets.addresses import parse_address
 from conformance.targets.process import Process
-from conformance.targets.program import TalkError
+from conformance.targets.program import EXPECTED, TalkError
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "specs" / "protocol" / "examples"
@@ -394,6 +396,88 @@ def test_the_version_is_what_the_program_says(started):
     assert InProcess(started(program("Program"))).version == "7"
 
 
+# The page for implementers.
+
+PAGE = (ROOT / "specs" / "protocol" / "README.md").read_text(encoding="utf-8")
+
+
+def block(mark):
+    return re.search(rf"^<!-- {re.escape(mark)} -->\n```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
+
+
+def test_the_conversation_is_what_is_said():
+    """Whoever reads it believes every digit."""
+    lines = [line.partition(" ") for line in block("conversation: adam.py").splitlines()]
+    asked = "".join(f"{text}\n" for who, _, text in lines if who == "harness")
+    done = subprocess.run(PLAIN.split(), input=asked, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == [text for who, _, text in lines if who == "program"]
+
+
+def test_the_conversation_is_one_that_the_harness_makes():
+    for who, _, text in (line.partition(" ") for line in block("conversation: adam.py").splitlines()):
+        message = json.loads(text)
+        if who == "harness":
+            command = message["command"] if message["command"] != "dance" else "unknown"
+            assert not list(validator(f"{command}.request").iter_errors({**message, "command": command}))
+            assert json.dumps(message, separators=(",", ":")) == text
+        else:
+            assert not list(validator(f"{'error' if 'error' in message else command}.answer").iter_errors(message))
+
+
+def test_what_the_page_says_is_printed(capsys):
+    for part in block("prints").split("$ ")[1:]:
+        command, _, printed = part.partition("\n")
+        assert run(shlex.split(command)[1:]) == 3
+        assert capsys.readouterr().out.split() == printed.split()
+
+
+CHANGES = re.findall(r"^\| `(.*)` \| `(.*)` \| `(.*)` \|$", PAGE, re.MULTILINE)
+
+
+def changed(tmp_path, new, old):
+    """The command line of adam.py with a change."""
+    text = (EXAMPLES / "adam.py").read_text()
+    assert old in text
+    (tmp_path / "adam.py").write_text(text.replace(old, new, 1))
+    return f"{sys.executable} {tmp_path / 'adam.py'}"
+
+
+@pytest.mark.parametrize(("new", "old", "printed"), CHANGES)
+def test_what_a_change_prints(tmp_path, started, monkeypatch, new, old, printed):
+    """The page shows what fails at each step; what is said to hang is given less time here."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    command, words = changed(tmp_path, new, old), ""
+    try:
+        process = started(command, make=Process, patience=2.0 if old == ", flush=True)" else 30.0, examine=examined)
+        for _ in conversation(process):
+            pass
+        process.program.patience = 1.0
+        for _ in stops(process):
+            pass
+    except TalkError as error:
+        words = re.sub(r"\b[12] s\b", "30 s", str(error))
+    assert printed in words
+
+
+def test_the_page_names_what_can_go_wrong():
+    assert len(CHANGES) > 8
+    named = set(re.findall(r"^\| `([a-z-]+)` \| ", PAGE.partition("what it is called")[2], re.MULTILINE))
+    code = (ROOT / "conformance" / "targets" / name for name in ("program.py", "process.py"))
+    raised = re.findall(r'(?:TalkError|_give_up)\(\s*"([a-z-]+)"', "".join(path.read_text() for path in code))
+    assert named == set(raised)
+
+
+def test_the_page_names_every_command():
+    named = set(re.findall(r"^\| `(\w+)` \| ", PAGE.partition("| command |")[2].partition("\n\n")[0], re.MULTILINE))
+    assert named == set(EXPECTED) - {"unknown"}
+
+
+def test_what_can_be_talked_to_may_be_wrong(tmp_path, capsys):
+    command = f"process:{changed(tmp_path, *re.search('with `(.*)` instead of `(.*)`, `smoke`', PAGE).groups())}"
+    assert run(["smoke", command]) == 0
+    assert run(["check", command, "--only", "update.ordinary", "--profile", "quick"]) == 1
+
+
 # The examples.
 
 
@@ -430,6 +514,25 @@ def test_the_example_in_c_is_adam(tmp_path):
     adam = tmp_path / "adam"
     subprocess.run([*built("adam.c", "gcc", "-Wall", "-Werror", "-O2", "-o", str(adam)), "-lm"], check=True)
     assert_is_adam(adam)
+
+
+def test_the_example_in_cpp_is_adam(tmp_path):
+    """Its scalars have the dtype of the parameters, which is class B in float32."""
+    adam = tmp_path / "adam"
+    subprocess.run(built("adam.cpp", "g++", "-std=c++17", "-Wall", "-Werror", "-O2", "-o", str(adam)), check=True)
+    assert_is_adam(adam, ["float32"], "B")
+
+
+def test_libtorch_is_adam(tmp_path):
+    """Compiling it takes half a minute to two: set ADAM_CONFORMANCE_LIBTORCH to anything to do it."""
+    if "ADAM_CONFORMANCE_LIBTORCH" not in os.environ:
+        pytest.skip("ADAM_CONFORMANCE_LIBTORCH is not set")
+    torch = Path(pytest.importorskip("torch").__path__[0])
+    include, lib = torch / "include", torch / "lib"
+    where = [f"-I{include}", f"-I{include}/torch/csrc/api/include", f"-L{lib}", f"-Wl,-rpath,{lib}"]
+    command = built("libtorch.cpp", "g++", "-std=c++20", "-O1", "-o", str(tmp_path / "adam"))
+    subprocess.run([*command, *where, "-ltorch", "-ltorch_cpu", "-lc10"], check=True)
+    assert_is_adam(tmp_path / "adam", ["float32", "float64", "bfloat16"])
 
 
 def test_the_example_in_javascript_is_adam():
