@@ -31,7 +31,6 @@ from conformance.limits import GIB, Limits
 from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
 from conformance.protocol import Target, TargetError, printable, raised, run_together
 from conformance.surroundings import Surroundings
-from conformance.targets.addresses import PROCESS
 
 _PATIENCE = 5.0
 """Seconds for a warden to end its worker and to say how that went."""
@@ -153,7 +152,8 @@ class Isolated:
             os.close(descriptor)
         self.channel = Channel(requests, answers, output, self.limits.output)
         self.name = address
-        told = _told(address, dialect)
+        # As much of the dialect as somebody who uses the target has to choose.
+        told = {"weight_decay": dialect.weight_decay} if dialect else None
         self._send({"address": address, "dialect": told, "device": device, "seconds": self.limits.answer})
 
     def wait_until_ready(self) -> Isolated:
@@ -305,14 +305,6 @@ def _in_print(seen: Trajectory) -> Trajectory:
 def _signal(number: int) -> str:
     known = {s.value: s.name for s in signal.Signals}
     return known.get(number, f"signal {number}")
-
-
-def _told(address: str, dialect: Dialect | None) -> dict[str, Any] | None:
-    """What the worker gets to know of the dialect: as much as somebody who uses the target has to choose."""
-    if dialect is None:
-        return None
-    is_program = address.partition(":")[0] == PROCESS
-    return vars(dialect) if is_program else {"weight_decay": dialect.weight_decay}
 
 
 def _read_all(descriptor: int, seconds: float) -> bytes | None:

@@ -16,11 +16,10 @@ import numpy as np
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from adam_ref import Dialect, Hyperparameters
+from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from adam_ref.formats import named_format
 from conformance.case import dtype_named, from_numbers
-from conformance.cases.hyperparameters import settable
 from conformance.protocol import TargetError
 from conformance.specs import protocol_schema
 from conformance.targets.process import Process
@@ -43,9 +42,11 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": protocol_schema()["$defs"]})
 
 
-def connected(command: str, dialect: Dialect | None = None, device: str = "cpu", patience: float = PATIENCE) -> Process:
+def connected(
+    command: str, weight_decay: str | None = None, device: str = "cpu", patience: float = PATIENCE
+) -> Process:
     """The program as a target, talked to already; raises `TargetError` where that does not work."""
-    process = Process(command, dialect, device, patience, examined)
+    process = Process(command, weight_decay, device, patience, examined)
     try:
         for _ in conversation(process):
             pass
@@ -163,4 +164,4 @@ def _session(process: Process, dtype: str) -> tuple[Any, list[Array]]:
 
 
 def _hypers(process: Process, count: int) -> list[Hyperparameters]:
-    return [settable(Hyperparameters(), process.capabilities)] * count
+    return [Hyperparameters(**process.capabilities.pinned)] * count

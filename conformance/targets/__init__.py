@@ -41,7 +41,7 @@ def load_target(
     if module == PROCESS:
         from conformance.smoke import connected
 
-        return connected(name, dialect, device, patience)
+        return connected(name, dialect.weight_decay if dialect else None, device, patience)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     listed = registered(address)

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from adam_ref import Dialect, Hyperparameters
+from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from adam_ref.formats import COMPONENTS, named_format
 from conformance.capabilities import Capabilities, CapabilityError
@@ -34,7 +34,7 @@ class Process:
 
     Args:
         command: its command line.
-        dialect: the declared one, or `None`; the program is told.
+        weight_decay: the kind that is declared, or `None`; the program is told this much of the dialect.
         device: "cpu" or "cuda"; the program is told.
         patience: seconds that an answer may take.
         examine: looks at each answer before it is used.
@@ -47,15 +47,14 @@ class Process:
     def __init__(
         self,
         command: str,
-        dialect: Dialect | None = None,
+        weight_decay: str | None = None,
         device: str = "cpu",
         patience: float = PATIENCE,
         examine: Examine = lambda *_: "",
     ) -> None:
         self.program = Program(command, patience, examine)
         self.sessions: WeakValueDictionary[int, _Session] = WeakValueDictionary()
-        axes = vars(dialect) if dialect else None
-        hello = self.program.ask("hello", _hello, protocol=PROTOCOL, device=device, dialect=axes)
+        hello = self.program.ask("hello", _hello, protocol=PROTOCOL, device=device, weight_decay=weight_decay)
         self.called, self.version, self.capabilities = hello
         self.name = f"process:{command}"
 

@@ -104,7 +104,8 @@ def test_what_can_be_claimed_is_what_the_protocol_has_words_for():
     """A claim that no schema knows cannot be made; manners are ways of Python, and no program has them."""
     claims = protocol_schema()["$defs"]["capabilities"]["properties"]
     assert set(claims) == {f.name for f in fields(Capabilities)} - {"manners"}
-    assert set(protocol_schema()["$defs"]["dialect"]["properties"]) == set(AXES)
+    kinds = protocol_schema()["$defs"]["hello.request"]["properties"]["weight_decay"]["enum"]
+    assert kinds == [*AXES["weight_decay"], None]
     assert set(protocol_schema()["$defs"]["hyperparameters"]["properties"]) == set(SETTABLE)
 
 
