@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "conformance.cli.explain:explain",
     "list": "conformance.cli.listing:listing",
     "replay": "conformance.cli.replay:replay",
+    "vectors": "conformance.cli.vectors:vectors",
 }
 """Where each command lives."""
 
