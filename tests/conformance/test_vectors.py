@@ -376,7 +376,7 @@ class TestTheExampleInJavaScript:
             (tmp_path / f"{form}.mjs").write_text(text)
         imports = f"for (let form = 0; form <= {len(IN_JAVASCRIPT)}; form++) await import(`./${{form}}.mjs`);"
         (tmp_path / "all.mjs").write_text(imports)
-        done = judged(shutil.which("node"), tmp_path / "all.mjs", *of_dialect("adam", "float64"))
+        done = judged(shutil.which("node"), tmp_path / "all.mjs", VECTORS / "update" / "adam-float64.json")
         assert done.returncode == 0, done.stderr
         statuses = re.findall(r"^exit (\d)$", done.stdout, re.MULTILINE)
         assert statuses[0] == "0"
