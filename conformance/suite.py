@@ -211,7 +211,7 @@ class Tally:
         self.classes: set[str] = set()
         self.worst = Worst()
         self.worst_case: Case | None = None
-        self.refusals: list[str] = []
+        self.unjudged: list[str] = []
         self.violation: Violation | None = None
         self.failing_case: Case | None = None
 
@@ -259,8 +259,8 @@ class Tally:
         self.undecided += examination.undecided
         if examination.accuracy:
             self.classes.add(examination.accuracy)
-        if examination.refused:
-            self.refusals.append(examination.refused)
+        if examination.unjudged:
+            self.unjudged.append(examination.unjudged)
         if examination.worst.ratio > self.worst.ratio:
             self.worst, self.worst_case = examination.worst, case
         if examination.violation is not None:
@@ -271,8 +271,8 @@ class Tally:
         status, reason = PASS, ""
         if self.promised == 0:
             status, reason = SKIP, "no case applies to this target"
-        elif self.violation is None and len(self.refusals) == self.cases == self.promised:
-            status, reason = SKIP, f"the target refuses this: {self.refusals[0]}"
+        elif self.violation is None and len(self.unjudged) == self.cases == self.promised:
+            status, reason = SKIP, self.unjudged[0]
         elif self.violation is None and self.cases < self.promised:
             status, reason = ERROR, f"{self.promised} cases were promised and {self.cases} were run"
         elif self.violation is None and self.elements == 0:

@@ -86,7 +86,7 @@ class Examination:
         decided: numbers or facts that were really compared.
         undecided: numbers about which the enclosure says nothing.
         worst: the closest call.
-        refused: what the target said when it refused the case; empty where it did not.
+        unjudged: why the case could not be judged (whole), as where the target refuses it; empty where it was.
 
     """
 
@@ -95,7 +95,7 @@ class Examination:
     decided: int = 0
     undecided: int = 0
     worst: Worst = field(default_factory=Worst)
-    refused: str = ""
+    unjudged: str = ""
 
     @classmethod
     def of(cls, comparison: Comparison, accuracy: str | None = None) -> Examination:
@@ -194,11 +194,16 @@ def inside_enclosure(
     """The numbers of a run against their enclosure, in the best accuracy class that holds."""
     seen = trajectory if trajectory is not None else context.trajectory(case)
     if seen.refused and len(seen.parameters) < case.steps:
-        return Examination(refused=seen.refused)
+        return refusal(seen)
     accuracy, comparison = best_class(
         case, seen, context.dialect, quantities, flush_to_zero=context.capabilities.flush_to_zero
     )
     return Examination.of(comparison, accuracy)
+
+
+def refusal(seen: Trajectory) -> Examination:
+    """That the target refused, in its own words."""
+    return Examination(unjudged=f"the target refuses this: {seen.refused}")
 
 
 def broken(message: str, step: int = 0, parameter: int = 0, element: int = 0, got: float = float("nan")) -> Violation:

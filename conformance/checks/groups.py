@@ -13,7 +13,7 @@ from conformance.case import Case
 from conformance.cases.build import as_dtype, case_of
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
-from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure
+from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure, refusal
 
 SHAPES: tuple[tuple[int, ...], ...] = (
     (3, 3),
@@ -163,7 +163,7 @@ def untouched_or_inside(case: Case, context: Context) -> Examination:
     """Parameters without a gradient keep their bits, and count no step: later steps lie inside the enclosure."""
     seen = context.trajectory(case)
     if seen.refused:
-        return Examination(refused=seen.refused)
+        return refusal(seen)
     before = case.parameters
     for step, (parameters, gradients) in enumerate(zip(seen.parameters, case.gradients, strict=True), 1):
         for i, gradient in enumerate(gradients):

@@ -9,7 +9,7 @@ from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.case import Case, Trajectory
 from conformance.cases.hyperparameters import settable
-from conformance.checks.base import Context, Examination, broken, first_difference, inside_enclosure
+from conformance.checks.base import Context, Examination, broken, first_difference, inside_enclosure, refusal
 from conformance.checks.groups import several
 
 Cases = Callable[[Context], Iterable[Case]]
@@ -50,7 +50,7 @@ def judged(case: Case, context: Context, seen: Trajectory) -> Examination:
         return Examination.rule(broken(seen.noticed[0], len(seen.parameters)), 1)
     made = case.up_to(len(seen.parameters))
     examined = inside_enclosure(made, context, trajectory=seen) if made.steps else Examination()
-    return replace(examined, refused=seen.refused)
+    return replace(examined, unjudged=refusal(seen).unjudged) if seen.refused else examined
 
 
 def as_without(case: Case, context: Context, words: str) -> Examination:
@@ -60,7 +60,7 @@ def as_without(case: Case, context: Context, words: str) -> Examination:
     if seen.noticed:
         return Examination.rule(broken(seen.noticed[0], len(seen.parameters)), 1)
     examined = Examination.rule(first_difference(plain, seen, words), len(seen.parameters) * case.elements)
-    return replace(examined, refused=seen.refused)
+    return replace(examined, unjudged=refusal(seen).unjudged) if seen.refused else examined
 
 
 def constant_within(case: Case) -> Case:

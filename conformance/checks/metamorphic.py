@@ -12,7 +12,15 @@ from conformance.case import Case
 from conformance.cases.build import as_dtype, pinned_cases
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
-from conformance.checks.base import Check, Context, Examination, first_difference, from_regimes, inside_enclosure
+from conformance.checks.base import (
+    Check,
+    Context,
+    Examination,
+    first_difference,
+    from_regimes,
+    inside_enclosure,
+    refusal,
+)
 from conformance.checks.groups import groups, missing
 from conformance.checks.manners import steady
 
@@ -160,7 +168,7 @@ def _same_after(
     """Run both; the second must give `expect` of what the first gave, and the first must be a number."""
     first, second = context.trajectory(case), context.trajectory(other)
     if first.refused or second.refused:
-        return Examination(refused=first.refused or second.refused)
+        return refusal(first if first.refused else second)
     return Examination.rule(first_difference(first, second, f"after {change}", expect), case.steps * case.elements)
 
 

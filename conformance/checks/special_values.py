@@ -12,7 +12,7 @@ from conformance.case import Case
 from conformance.cases.build import as_dtype, case_of, pinned_cases
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
-from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure
+from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure, refusal
 
 SPOILT = 5
 """The element whose gradient is spoilt."""
@@ -35,7 +35,7 @@ def unmoved(case: Case, context: Context) -> Examination:
     """Nothing moves: the parameters are the same bits after every step."""
     seen = context.trajectory(case)
     if seen.refused:
-        return Examination(refused=seen.refused)
+        return refusal(seen)
     for step, parameters in enumerate(seen.parameters, 1):
         for i, (before, after) in enumerate(zip(case.parameters, parameters, strict=True)):
             moved = np.flatnonzero(before.reshape(-1) != after.reshape(-1))

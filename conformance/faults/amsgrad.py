@@ -146,20 +146,10 @@ fault(
     caught_by=("state.maximum",),
     moments=lambda a, slot: _with_root(Adam.moments(a, slot)),
 )
-fault(
-    "maximum-not-shown",
-    "the state holds no maximum under AMSGrad",
-    caught_by=("state.maximum",),
-    moments=lambda a, slot: _without_maximum(Adam.moments(a, slot)),
-)
 
 
 def _with_root(moments: Moments) -> Moments:
     return moments if moments.v_max is None else replace(moments, v_max=np.sqrt(moments.v_max))
-
-
-def _without_maximum(moments: Moments) -> Moments:
-    return replace(moments, v_max=None)
 
 
 def _restart_maximum(a: Adam, lr: float) -> None:

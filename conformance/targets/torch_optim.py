@@ -111,7 +111,8 @@ class TorchOptimizer:
         }
         hyper = Hyperparameters(**claims["pinned"])
         shown = self._shown_state(hyper)
-        claims["state"], claims["counter"] = shown.m is not None and shown.v is not None, shown.step is not None
+        claims["state"] = shown.m is not None and shown.v is not None
+        claims["counter"] = claims["state"] and shown.step is not None
         claims["fast_forward"] = claims["state"] and claims["counter"] and self._goes_on_from_a_counter(hyper)
         return Capabilities(**claims, manners=tuple(self._manners(claims)))
 
@@ -121,15 +122,9 @@ class TorchOptimizer:
         for manner in MANNERS:
             if manner in ("tensor-lr", "scheduler") and not lr_varies:
                 continue
-            if manner == "closure" and "closure" not in {p.name for p in self._step_parameters()}:
+            if manner == "closure" and "closure" not in {p.name for p in _step_parameters(self.cls)}:
                 continue
             yield manner
-
-    def _step_parameters(self) -> list[inspect.Parameter]:
-        try:
-            return _step_parameters(self._made([torch.nn.Parameter(torch.zeros(1))], Hyperparameters()))
-        except Exception:
-            return []
 
     def _goes_on_from_a_counter(self, hyper: Hyperparameters) -> bool:
         """Whether writing the counter is the same as having made that many steps with zero gradients."""
@@ -211,7 +206,7 @@ class TorchSession:
 
     def __init__(self, optimizer: torch.optim.Optimizer, tensors: Parameters, way: Plainly) -> None:
         self.optimizer, self.tensors, self.way = optimizer, tensors, way
-        wanted = any(p.default is p.empty for p in _step_parameters(optimizer))
+        wanted = any(p.default is p.empty for p in _step_parameters(type(optimizer)))
         self.step_arguments = (lambda: torch.zeros(()),) if wanted else ()
 
     def step(self, gradients: Sequence[Array | None]) -> list[Array]:
@@ -285,7 +280,7 @@ class TorchSession:
         ]
 
 
-def _step_parameters(optimizer: Any) -> list[inspect.Parameter]:
-    """What `step` may be given by place."""
-    parameters = inspect.signature(optimizer.step).parameters.values()
+def _step_parameters(cls: type[Any]) -> list[inspect.Parameter]:
+    """What `step` may be given by place, after the optimizer itself."""
+    parameters = list(inspect.signature(cls.step).parameters.values())[1:]
     return [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]

@@ -18,6 +18,7 @@ from conformance.manners import MANNERS
 from conformance.protocol import TargetError, run_case
 from conformance.targets import adapt
 from conformance.targets.torch_manners import WAYS, Plainly
+from tests.conformance import honest_torch
 
 QUICK = {"profile": "quick", "dtypes": ["float32"], "on_fail": None}
 FUSED = "torch.optim:Adam?fused=True"
@@ -183,3 +184,11 @@ def test_hyperparameters_of_everyday_use_may_not_be_refused():
 
     report = check_adam(Never, only=["update.few-roundings"], **QUICK)
     assert report.verdict == "could-not-run"
+
+
+@pytest.mark.parametrize("optimizer", honest_torch.ALL, ids=lambda cls: cls.__name__)
+def test_correct_optimizers_in_foreign_styles_conform(optimizer):
+    """Each had once been flagged or not run, for a name, a signature or a counter that is not torch's."""
+    only = ["state", "hyperparameters", "gradients", "layouts", "checkpoints", "groups", "metamorphic.resume"]
+    report = check_adam(optimizer, only=only, **QUICK)
+    assert report.verdict == "conforms", [(c.id, c.status, c.reason) for c in report.checks if c.status != "pass"]
