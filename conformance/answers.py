@@ -96,6 +96,8 @@ def wrong_trajectory(case: Case, trajectory: Trajectory, *, state: bool) -> str:
     places = {(step, i) for step in range(case.steps) for i in range(len(case.parameters))}
     if not places.issuperset(trajectory.changed_gradients):
         return f"the answer has changed gradients at {trajectory.changed_gradients[:3]}, which the case has not"
+    if len(trajectory.became) != len(trajectory.changed_gradients):
+        return f"the answer has {len(trajectory.became)} gradients for {len(trajectory.changed_gradients)} changed ones"
     words = (*trajectory.shared, *trajectory.noticed, trajectory.refused, *trajectory.late, *trajectory.disturbed)
     if not all(isinstance(said, str) for said in words):
         return "the answer says in the place of words what are none"

@@ -30,11 +30,11 @@ class Shrunk:
     violation: Violation
 
 
-def shrink(case: Case, violation: Violation, examine: Examine) -> Shrunk:
+def shrink(case: Case, violation: Violation, examine: Examine, *, plain: bool = True) -> Shrunk:
     """Make `case` smaller while `examine` still finds something wrong with it.
 
-    Adam acts element by element, so first the one element and the steps up to the violation are tried alone; then
-    Hypothesis drops steps and replaces numbers by plainer ones.
+    Adam acts element by element, so first the one element and the steps up to the violation are tried alone; then,
+    where `plain` asks for it, Hypothesis drops steps and replaces numbers by plainer ones.
     """
     best = _Best(case, violation, examine)
     if violation.step:
@@ -46,7 +46,7 @@ def shrink(case: Case, violation: Violation, examine: Examine) -> Shrunk:
         if not best.try_(best.case.of_element(i, e)):
             best.try_(best.case.up_to_element(i, e))
     base = best.case
-    if base.steps <= _MOST_STEPS and base.elements <= _MOST_ELEMENTS:
+    if plain and base.steps <= _MOST_STEPS and base.elements <= _MOST_ELEMENTS:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HypothesisWarning)
             try:

@@ -188,7 +188,10 @@ def _run_check(host: Host, plan: Plan, check: Check, dtype: str, recorder: Recor
         result = tally.result(blank)
         if violation is not None:
             assert tally.failing_case is not None
-            small = shrink(tally.failing_case, violation, lambda case: check.examine(case, context).violation)
+            plain = recorder.findings <= context.profile.plain
+            small = shrink(
+                tally.failing_case, violation, lambda case: check.examine(case, context).violation, plain=plain
+            )
             finding = Finding(check.id, check.clauses, small.violation, small.case, plan.reproduce(check, dtype))
             result = replace(result, status=FAIL, reason=small.violation.message, finding=finding)
             recorder.forget()

@@ -32,15 +32,19 @@ class Profile:
         name: "quick", "standard" or "thorough".
         pinned: sets of pinned hyperparameters a regime.
         explored: further cases a regime that Hypothesis chooses.
+        plain: how many findings, the first ones, have their numbers made plain as well as being made small.
 
     """
 
     name: str
     pinned: int
     explored: int
+    plain: int
 
 
-PROFILES = {p.name: p for p in (Profile("quick", 3, 2), Profile("standard", 8, 25), Profile("thorough", 8, 200))}
+PROFILES = {
+    p.name: p for p in (Profile("quick", 3, 2, 4), Profile("standard", 8, 25, 20), Profile("thorough", 8, 200, 1000))
+}
 
 
 @dataclass(frozen=True)

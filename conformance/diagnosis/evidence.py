@@ -74,6 +74,11 @@ class Recorder:
         self.exhibits.append(Exhibit(check, context, case, examination, tuple(self._runs)))
         self._runs.clear()
 
+    @property
+    def findings(self) -> int:
+        """How many of them failed."""
+        return sum(e.violation is not None for e in self.exhibits)
+
     def forget(self) -> None:
         """The runs since the last call decided about nothing: they made a case smaller."""
         self._runs.clear()

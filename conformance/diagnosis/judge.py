@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from adam_ref import Dialect
 from conformance.compare import QUANTITIES, remembering
 from conformance.diagnosis.candidates import catalogue
+from conformance.diagnosis.combinations import pairs, parts
 from conformance.diagnosis.dialects import Seen, other_dialects
 from conformance.diagnosis.evidence import Exhibit
 from conformance.diagnosis.marks import underflowing_epsilon
 from conformance.diagnosis.result import Diagnosis
 from conformance.diagnosis.search import Evidence
-from conformance.diagnosis.words import nothing_fits, of_a_fault
+from conformance.diagnosis.words import nothing_fits, of_a_fault, of_parts
 
 MOST_PASSING, LONGEST_EVIDENCE = 6, 40
 """How many passing trajectories a dialect must not contradict, and how many steps its evidence may have."""
@@ -53,5 +54,9 @@ def _alone(exhibit: Exhibit) -> Seen | None:
 
 
 def _faults(evidence: Evidence) -> list[Diagnosis]:
-    found = evidence.survivors(catalogue())
-    return [of_a_fault(found, evidence)] if found else []
+    if found := evidence.survivors(catalogue()):
+        return [of_a_fault(found, evidence)]
+    some = parts(evidence, catalogue())
+    if found := pairs(evidence, some, catalogue()):
+        return [of_a_fault(found, evidence)]
+    return of_parts(some, evidence)

@@ -182,7 +182,9 @@ def _changed_alike(one: Run, seen: Trajectory) -> bool:
     if tuple(one.changed) != seen.changed_gradients:
         return False
     return all(
-        np.allclose(a.astype(np.complex128), b.astype(np.complex128), equal_nan=True, **_a_few_roundings(a))
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and np.allclose(a.astype(np.complex128), b.astype(np.complex128), equal_nan=True, **_a_few_roundings(a))
         for a, b in zip(one.became, seen.became, strict=True)
     )
 

@@ -86,23 +86,37 @@ class Evidence:
         """The candidates that explain everything, the nearest first.
 
         Those first that the failing checks are known to catch, and the passing ones not; the others where none is left.
-        Defects of how one works with a target concern only targets with which one can work in more ways than one.
         """
         likely: list[Candidate] = []
         others: list[Candidate] = []
         failed = set(self.failed)
         passed = {e.check.id for e in self.passing} - failed
-        for candidate in candidates:
-            if candidate.other and not self.manners:
-                continue
+        for candidate in self.suitable(candidates):
             known = set(candidate.caught_by)
             (likely if known & failed and not known & passed else others).append(candidate)
-        return self._surviving(likely) or self._surviving(others)
+        return self.confirmed(likely) or self.confirmed(others)
 
-    def _surviving(self, candidates: list[Candidate]) -> list[Survivor]:
+    def suitable(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Without the defects of how one works with a target, where there is one way only."""
+        return [c for c in candidates if self.manners or not c.other]
+
+    def contradicts_nothing(self, candidate: Candidate) -> bool:
+        """Whether what passed may have come from the candidate; some of it is tried, the quickest to replay."""
+        spent = 0
+        for exhibit in self.passing:
+            if self.explained(candidate, exhibit) is None:
+                return False
+            if (spent := spent + exhibit.steps) > ENOUGH:
+                return True
+        return True
+
+    def confirmed(self, candidates: Iterable[Candidate], telling: Sequence[Exhibit] = ()) -> list[Survivor]:
+        """The candidates that explain everything, the nearest first; `telling` exhibits are replayed before others."""
         left = [Survivor(c) for c in candidates]
+        first = set(map(id, telling))
         spent = dict.fromkeys((True, False), 0)
-        for exhibit in sorted((*self.failing, *self.passing), key=lambda e: (e.steps > LONG, e.violation is None)):
+        everything = (*self.failing, *self.passing)
+        for exhibit in sorted(everything, key=lambda e: (id(e) not in first, e.steps > LONG, e.violation is None)):
             fails = exhibit.violation is not None
             if (len(left) == 1 and spent[fails] > ENOUGH) or exhibit.steps * len(left) > MOST:
                 continue

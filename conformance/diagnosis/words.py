@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from conformance.compare import PARAMETER, QUANTITIES, Violation
+from conformance.diagnosis.combinations import Part, selected
 from conformance.diagnosis.evidence import Exhibit
 from conformance.diagnosis.replay import replayed
 from conformance.diagnosis.result import NONE, Diagnosis
 from conformance.diagnosis.search import Evidence, Survivor
 from conformance.faults.adam import flat
+
+SHARE = 1 / 3
+"""The share of the failing cases that were tried of which a partial explanation must account at the least."""
 
 AT_MOST = 3
 """How many explanations that no evidence tells apart are named."""
@@ -34,6 +38,32 @@ def of_a_fault(found: Sequence[Survivor], evidence: Evidence) -> Diagnosis:
         candidate.references,
         tuple(s.candidate.name for s in others),
     )
+
+
+def of_parts(parts: Sequence[Part], evidence: Evidence) -> list[Diagnosis]:
+    """Candidates that explain a part of the findings each; none where they leave most of them unexplained."""
+    left = {id(e): e for e in selected(evidence)}
+    everything, found = len(left), []
+    for part in parts:
+        new = [e for e in part.explained if id(e) in left]
+        if not new or len(new) < min(len(part.explained), everything * SHARE):
+            continue
+        for exhibit in new:
+            del left[id(exhibit)]
+        found.append((part, len(new)))
+    if not found or len(left) > everything * (1 - SHARE):
+        return []
+    return [_of_a_part(part, everything) for part, _ in found[:2]]
+
+
+def _of_a_part(part: Part, everything: int) -> Diagnosis:
+    candidate, count = part.candidate, len(part.explained)
+    ids = tuple(dict.fromkeys(e.check.id for e in part.explained))
+    text = (
+        f"{_sentence(candidate.title)} It gives every number of {count} of {everything} failing cases that were tried, "
+        f"{', '.join(ids)} among them, and contradicts nothing that passed; something else is wrong in the others."
+    )
+    return Diagnosis(candidate.name, candidate.kind, ids, text, candidate.references)
 
 
 def nothing_fits(evidence: Evidence) -> Diagnosis:

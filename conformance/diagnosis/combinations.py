@@ -1,0 +1,135 @@
+"""Two defects at once, and defects that explain a part of what was seen.
+
+Where no candidate explains everything, each is held against a selection of the failing cases one by one.  A defect that
+shows in some of them only is the whole explanation of those in which it is alone.  Pairs are proposed in two ways: a
+candidate that explains a part, with every other one; and, where both show everywhere, two whose effects on the steps
+add up to what was seen, on a logarithmic scale on which factors of the step add.  A proposal counts for nothing until
+the two in one Adam give everything that was seen, to the width of rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from adam_ref.arrays import Array
+from conformance.case import Case, Trajectory
+from conformance.checks.base import LONG
+from conformance.diagnosis.candidates import HONEST, Candidate
+from conformance.diagnosis.evidence import Exhibit, Together
+from conformance.diagnosis.replay import replayed
+from conformance.diagnosis.result import COMBINATION
+from conformance.diagnosis.search import Evidence, Survivor
+from conformance.faults.adam import flat
+
+SELECTED = 8
+"""Failing cases that candidates are held against one by one."""
+
+PARTNERS = 3
+"""Partial explanations that are tried with every other candidate."""
+
+PROPOSED = 80
+"""Pairs that are tried because their effects add up."""
+
+STEPS = 6
+"""Steps on which the effects of two candidates are added up."""
+
+
+def joint(first: Candidate, second: Candidate) -> Candidate | None:
+    """Both in one Adam; `None` where they replace the same piece or are no NumPy Adams."""
+    if first.other or second.other or first.pieces.keys() & second.pieces.keys():
+        return None
+    return Candidate(
+        f"{first.name} + {second.name}",
+        f"{first.title}; and {second.title}",
+        COMBINATION,
+        {**first.pieces, **second.pieces},
+        tuple(dict.fromkeys((*first.references, *second.references))),
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A candidate, and those of the selected failing cases that it explains alone."""
+
+    candidate: Candidate
+    explained: tuple[Exhibit, ...]
+
+
+def selected(evidence: Evidence) -> list[Exhibit]:
+    """Failing cases in which widths tell, of as many chapters as there are, the quickest to replay first."""
+    short = [e for e in evidence.failing if e.steps <= LONG and not evidence.honest(e).explains]
+    chapters: dict[str, list[Exhibit]] = {}
+    for exhibit in short:
+        chapters.setdefault(exhibit.check.chapter, []).append(exhibit)
+    turns = [pile[i] for i in range(len(short)) for pile in chapters.values() if i < len(pile)]
+    return turns[:SELECTED]
+
+
+def parts(evidence: Evidence, candidates: Iterable[Candidate]) -> list[Part]:
+    """The candidates that explain some failing case and contradict no passing one, those that explain most first."""
+    exhibits = selected(evidence)
+    found = []
+    for candidate in evidence.suitable(candidates):
+        explained = tuple(e for e in exhibits if evidence.explained(candidate, e) is not None)
+        if explained:
+            found.append(Part(candidate, explained))
+    found.sort(key=lambda part: -len(part.explained))
+    return list(islice((part for part in found if evidence.contradicts_nothing(part.candidate)), PARTNERS))
+
+
+def pairs(evidence: Evidence, some: Sequence[Part], candidates: Sequence[Candidate]) -> list[Survivor]:
+    """The pairs that explain everything, the nearest first."""
+    usable = [c for c in candidates if not c.other]
+    for part in some:
+        alone = set(map(id, part.explained))
+        rest = [e for e in selected(evidence) if id(e) not in alone]
+        proposed = filter(None, (joint(part.candidate, other) for other in usable))
+        if rest and (found := evidence.confirmed(proposed, rest)):
+            return found
+    return evidence.confirmed(adding_up(evidence, usable)) if not some else []
+
+
+def adding_up(evidence: Evidence, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The pairs whose effects on the steps add up best to what was seen."""
+    exhibits = [e for e in evidence.failing if len(e.runs) == 1 and len(e.runs[0].cases) == 1 and e.steps >= STEPS]
+    wanted = [e for e in exhibits if len(e.runs[0].cases[0].parameters) == 1][:2]
+    if not wanted:
+        return []
+    seen = np.concatenate([_effect(e, e.runs[0].trajectories[0]) for e in wanted])
+    effects = np.stack([np.concatenate([_effect_of(c, e) for e in wanted]) for c in candidates])
+    squares, along = (effects**2).sum(axis=1), effects @ seen
+    misfit = squares[:, None] + squares[None, :] + 2 * effects @ effects.T - 2 * along[:, None] - 2 * along[None, :]
+    misfit[np.tril_indices(len(candidates))] = np.inf
+    best = np.argsort(misfit, axis=None, kind="stable")[:PROPOSED]
+    places = zip(*np.unravel_index(best, misfit.shape), strict=True)
+    return [pair for i, j in places if (pair := joint(candidates[i], candidates[j])) is not None]
+
+
+def _effect_of(candidate: Candidate, exhibit: Exhibit) -> Array:
+    case = exhibit.runs[0].cases[0].up_to(STEPS)
+    short = replace(exhibit, runs=(Together((case,), ()),))
+    made = replayed(candidate, short)
+    return np.zeros(STEPS * case.elements) if made is None else _effect(short, made)
+
+
+def _effect(exhibit: Exhibit, made: Trajectory) -> Array:
+    """For each step and element the logarithm of the step over that of a correct Adam; what has none is 0."""
+    case = exhibit.runs[0].cases[0].up_to(STEPS)
+    right = replayed(HONEST, replace(exhibit, runs=(Together((case,), ()),)))
+    assert right is not None
+    with np.errstate(all="ignore"):
+        ratio = np.log(np.abs(_steps(case, made) / _steps(case, right)))
+    return np.clip(np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0), -_CLIPPED, _CLIPPED).reshape(-1)
+
+
+_CLIPPED = 3.0
+"""Logarithms beyond this say no more than that the steps have nothing in common."""
+
+
+def _steps(case: Case, made: Trajectory) -> Array:
+    rows = [case.parameters[0], *(parameters[0] for parameters in made.parameters[:STEPS])]
+    return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64)[: case.elements] for row in rows]), axis=0)
