@@ -16,7 +16,7 @@ from itertools import islice
 import numpy as np
 
 from adam_ref.arrays import Array
-from conformance.case import Case, Trajectory
+from conformance.case import Trajectory
 from conformance.checks.base import LONG
 from conformance.diagnosis.candidates import HONEST, Candidate
 from conformance.diagnosis.evidence import Exhibit, Together
@@ -96,11 +96,11 @@ def pairs(evidence: Evidence, some: Sequence[Part], candidates: Sequence[Candida
 def adding_up(evidence: Evidence, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The pairs whose effects on the steps add up best to what was seen."""
     exhibits = [e for e in evidence.failing if len(e.runs) == 1 and len(e.runs[0].cases) == 1 and e.steps >= STEPS]
-    wanted = [e for e in exhibits if len(e.runs[0].cases[0].parameters) == 1][:2]
-    if not wanted:
+    probes = [_Probe(e) for e in exhibits if len(e.runs[0].cases[0].parameters) == 1 and not _refused(e)][:2]
+    if not probes:
         return []
-    seen = np.concatenate([_effect(e, e.runs[0].trajectories[0]) for e in wanted])
-    effects = np.stack([np.concatenate([_effect_of(c, e) for e in wanted]) for c in candidates])
+    seen = np.concatenate([probe.effect(probe.exhibit.runs[0].trajectories[0]) for probe in probes])
+    effects = np.stack([np.concatenate([probe.effect_of(c) for probe in probes]) for c in candidates])
     squares, along = (effects**2).sum(axis=1), effects @ seen
     misfit = squares[:, None] + squares[None, :] + 2 * effects @ effects.T - 2 * along[:, None] - 2 * along[None, :]
     misfit[np.tril_indices(len(candidates))] = np.inf
@@ -109,27 +109,38 @@ def adding_up(evidence: Evidence, candidates: Sequence[Candidate]) -> list[Candi
     return [pair for i, j in places if (pair := joint(candidates[i], candidates[j])) is not None]
 
 
-def _effect_of(candidate: Candidate, exhibit: Exhibit) -> Array:
-    case = exhibit.runs[0].cases[0].up_to(STEPS)
-    short = replace(exhibit, runs=(Together((case,), ()),))
-    made = replayed(candidate, short)
-    return np.zeros(STEPS * case.elements) if made is None else _effect(short, made)
+def _refused(exhibit: Exhibit) -> bool:
+    return any(t.refused for t in exhibit.runs[0].trajectories)
 
 
-def _effect(exhibit: Exhibit, made: Trajectory) -> Array:
-    """For each step and element the logarithm of the step over that of a correct Adam; what has none is 0."""
-    case = exhibit.runs[0].cases[0].up_to(STEPS)
-    right = replayed(HONEST, replace(exhibit, runs=(Together((case,), ()),)))
-    assert right is not None
-    with np.errstate(all="ignore"):
-        ratio = np.log(np.abs(_steps(case, made) / _steps(case, right)))
-    return np.clip(np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0), -_CLIPPED, _CLIPPED).reshape(-1)
+class _Probe:
+    """The first steps of an exhibit, in which effects are measured."""
+
+    def __init__(self, exhibit: Exhibit) -> None:
+        self.case = exhibit.runs[0].cases[0].up_to(STEPS)
+        self.exhibit = exhibit
+        self.short = replace(exhibit, runs=(Together((self.case,), ()),))
+        right = replayed(HONEST, self.short)
+        assert right is not None
+        self.right = self._steps(right)
+
+    def effect_of(self, candidate: Candidate) -> Array:
+        """The effect of a candidate; none where it cannot be run."""
+        made = replayed(candidate, self.short)
+        return np.zeros(self.right.size) if made is None else self.effect(made)
+
+    def effect(self, made: Trajectory) -> Array:
+        """For each step and element the logarithm of the step over that of a correct Adam; what has none is 0."""
+        with np.errstate(all="ignore"):
+            ratio = np.log(np.abs(self._steps(made) / self.right))
+        finite = np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0)
+        effect: Array = np.clip(finite, -_CLIPPED, _CLIPPED).reshape(-1)
+        return effect
+
+    def _steps(self, made: Trajectory) -> Array:
+        rows = [self.case.parameters[0], *(parameters[0] for parameters in made.parameters[:STEPS])]
+        return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64) for row in rows]), axis=0)
 
 
 _CLIPPED = 3.0
 """Logarithms beyond this say no more than that the steps have nothing in common."""
-
-
-def _steps(case: Case, made: Trajectory) -> Array:
-    rows = [case.parameters[0], *(parameters[0] for parameters in made.parameters[:STEPS])]
-    return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64)[: case.elements] for row in rows]), axis=0)
