@@ -71,7 +71,7 @@ class InProcess:
         self.name, self.capabilities = target.name, target.capabilities
         self.version = str(getattr(target, "version", "")) or version_of(target.name)
         self.disturbed: dict[str, None] = {}
-        self._settle(before, at_import=True)
+        self._settle(before)
 
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
         """Run cases together, NumPy's warnings about what they do to numbers switched off.
@@ -86,12 +86,12 @@ class InProcess:
                 trajectories = run_together(self.target, cases)
             finally:
                 self._settle(here)
-        self._settle(self.before if watched else None, at_import=True)
+        self._settle(self.before if watched else None, long_ago=True)
         return [replace(t, disturbed=tuple(self.disturbed)) for t in trajectories]
 
-    def _settle(self, since: Surroundings | None, *, at_import: bool = False) -> None:
+    def _settle(self, since: Surroundings | None, *, long_ago: bool = False) -> None:
         if since is not None:
-            self.disturbed |= dict.fromkeys(since.settle(at_import=at_import))
+            self.disturbed |= dict.fromkeys(since.settle(long_ago=long_ago))
 
     def close(self) -> None:
         """Let go of what the target holds, where it can be let go of."""

@@ -38,7 +38,7 @@ class Facet:
         read: how it is; `None` where there is no such thing.
         restore: puts it back to what was read.
         telling: whether what was read says something to a reader.
-        at_import: whether importing a library must leave it alone too.
+        moving: whether use changes it, and looking: only a short time tells, and it is put back in any case.
         quick: whether it can be read in microseconds.
 
     """
@@ -47,7 +47,7 @@ class Facet:
     read: Callable[[], Any]
     restore: Callable[[Any], object]
     telling: bool = True
-    at_import: bool = True
+    moving: bool = False
     quick: bool = True
 
     def now(self) -> Any:
@@ -145,14 +145,57 @@ def _counts(module: str, name: str, value: Any) -> bool:
     return callable(value) and (not name.startswith("_") or module.partition(".")[0] in _OURS)
 
 
-def _numpy_generator() -> tuple[Any, ...]:
-    kind, key, *rest = np.random.get_state()  # noqa: NPY002 (it is the global one that is looked at)
-    return kind, np.asarray(key).tobytes(), *rest
+@dataclass(frozen=True)
+class Mersenne:
+    """The state of a Mersenne twister; two states are as good as equal where the later comes of drawing numbers.
+
+    Libraries draw from the global generators when they compile or name things; seeding them is another matter, since
+    it repeats what the caller has drawn already.  Looking draws a number too, so that the same seed again is seen.
+
+    Attributes:
+        key, place: after that number.
+        whole: before it, as the generator's own library has it.
+
+    """
+
+    key: bytes
+    place: int
+    whole: Any = field(compare=False, repr=False)
+
+    def __eq__(self, later: object) -> bool:
+        if not isinstance(later, Mersenne):
+            return NotImplemented
+        if self.key == later.key:
+            return self.place < later.place  # the later look has drawn one more
+        return any(key == later.key for key in self._next_keys())
+
+    def _next_keys(self) -> Iterator[bytes]:
+        """The keys that so many numbers more would bring."""
+        twister = np.random.MT19937()
+        key = np.frombuffer(self.key, np.uint32)
+        for _ in range(_BLOCKS):
+            twister.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": key.size}}
+            twister.random_raw()
+            key = np.asarray(twister.state["state"]["key"])
+            yield key.tobytes()
 
 
-def _restore_numpy_generator(before: tuple[Any, ...]) -> None:
-    kind, key, *rest = before
-    np.random.set_state((kind, np.frombuffer(key, np.uint32), *rest))  # noqa: NPY002
+_BLOCKS = 100
+"""Of 624 numbers each: how many a library may draw in one run."""
+
+
+def _numpy_generator() -> Mersenne | None:
+    state = np.random.get_state()  # noqa: NPY002 (it is the global one that is looked at)
+    np.random.random_sample()  # noqa: NPY002
+    kind, key, place, *_ = np.random.get_state()  # noqa: NPY002
+    return Mersenne(np.asarray(key).tobytes(), int(place), state) if kind == "MT19937" else None
+
+
+def _python_generator() -> Mersenne:
+    state = random.getstate()
+    random.random()
+    *key, place = random.getstate()[1]
+    return Mersenne(np.array(key, np.uint32).tobytes(), place, state)
 
 
 def _of_torch(read: Callable[[Any], Any], fresh: Any = None) -> Callable[[], Any]:
@@ -185,22 +228,27 @@ FACETS = (
         _of_torch(lambda t: t.are_deterministic_algorithms_enabled(), False),
         _in_torch(lambda t, before: t.use_deterministic_algorithms(before)),
     ),
-    Facet("Python's random generator", random.getstate, random.setstate, telling=False, at_import=False, quick=False),
     Facet(
-        "NumPy's random generator",
-        _numpy_generator,
-        _restore_numpy_generator,
+        "the seed of Python's random generator",
+        _python_generator,
+        lambda before: random.setstate(before.whole),
         telling=False,
-        at_import=False,
+        moving=True,
         quick=False,
     ),
     Facet(
-        "torch's random generator",
-        _of_torch(lambda t: t.get_rng_state().numpy().tobytes()),
-        _in_torch(lambda t, before: t.set_rng_state(t.frombuffer(bytearray(before), dtype=t.uint8))),
+        "the seed of NumPy's random generator",
+        _numpy_generator,
+        lambda before: np.random.set_state(before.whole),  # noqa: NPY002
         telling=False,
-        at_import=False,
+        moving=True,
         quick=False,
+    ),
+    Facet(
+        "the seed of torch's random generator",
+        _of_torch(lambda t: t.initial_seed()),
+        _in_torch(lambda t, before: t.manual_seed(before)),
+        telling=False,
     ),
 )
 """In the order in which they are put back: the functions that the others need come first."""
@@ -217,12 +265,14 @@ class Surroundings:
         """As they are: all of them, or those that are read in no time."""
         return cls(tuple((facet, facet.now()) for facet in FACETS if facet.quick or not quick))
 
-    def settle(self, *, at_import: bool = False) -> list[str]:
-        """Put back what has changed since, and say what it was; of what an import may change nothing is said."""
+    def settle(self, *, long_ago: bool = False) -> list[str]:
+        """Put back what has changed since, and say what it was; where that was long ago, only what use leaves alone."""
         said = []
         for facet, before in self.values:
+            if facet.moving and long_ago:
+                continue
             if change := facet.change(before, facet.now()):
+                said.append(change)
+            if before is not None and (change or facet.moving):
                 facet.restore(before)
-                if facet.at_import or not at_import:
-                    said.append(change)
         return said
