@@ -39,12 +39,10 @@ class Profile:
     name: str
     pinned: int
     explored: int
-    plain: int
+    plain: int = 1000
 
 
-PROFILES = {
-    p.name: p for p in (Profile("quick", 3, 2, 4), Profile("standard", 8, 25, 20), Profile("thorough", 8, 200, 1000))
-}
+PROFILES = {p.name: p for p in (Profile("quick", 3, 2, 4), Profile("standard", 8, 25, 20), Profile("thorough", 8, 200))}
 
 
 @dataclass(frozen=True)
