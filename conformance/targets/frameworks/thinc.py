@@ -31,16 +31,15 @@ class _Session:
         return self.parameters
 
     def state(self) -> list[dict[str, Any]]:
-        """The moments are flat."""
-        held = self.optimizer
+        """The moments are flat, and not there before the first step that updates them."""
+        held, named = self.optimizer, [((i, "W"), p) for i, p in enumerate(self.parameters)]
         return [
             {
-                "m": np.reshape(held.mom1[(i, "W")], p.shape),
-                "v": np.reshape(held.mom2[(i, "W")], p.shape),
-                "step": held.nr_update[(i, "W")],
+                "m": np.reshape(held.mom1.get(key, np.zeros_like(p)), p.shape),
+                "v": np.reshape(held.mom2.get(key, np.zeros_like(p)), p.shape),
+                "step": held.nr_update[key],
             }
-            for i, p in enumerate(self.parameters)
-            if (i, "W") in held.mom1
+            for key, p in named
         ]
 
     def set_lr(self, lr: float) -> None:
