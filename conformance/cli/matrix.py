@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where the records are, a file a target; those of other targets stay as they are.",
 )
+@click.option("--search-only", is_flag=True, help="Search for the worst deviations anew; keep the rest of each record.")
 @click.option("--render", is_flag=True, help="Run nothing: make the pages anew from the records and reasons.toml.")
 @options.limit_options
 def matrix(
@@ -46,6 +47,7 @@ def matrix(
     seed: int,
     pythons: tuple[str, ...],
     results: Path,
+    search_only: bool,
     render: bool,
     limits: Limits,
 ) -> int:
@@ -55,8 +57,8 @@ def matrix(
     """
     if render:
         return _render(results)
-    from conformance.field.judge import Terms, interpreter_for, interpreters, judge
-    from conformance.field.record import write
+    from conformance.field.judge import Terms, interpreter_for, interpreters, judge, search_again
+    from conformance.field.record import read_all, write
     from conformance.protocol import TargetError
     from conformance.suite import Plan
 
@@ -66,12 +68,20 @@ def matrix(
         those = interpreters(pythons, targets)
     except TargetError as error:
         raise UsageError(str(error)) from error
+    old = {known.target: known for known in read_all(results)} if search_only else {}
     for found in targets:
         where = interpreter_for(found, those)
         if where is None:
             click.echo(_not_installed(found, those))
             continue
-        judged = judge(found, where, Terms(profile, seed, limits), lambda what: click.echo(what, err=True))
+        terms = Terms(profile, seed, limits)
+        if search_only and found.target.address not in old:
+            click.echo(f"{found.target.address}: no record in {results}")
+            continue
+        if search_only:
+            judged = search_again(found, where, terms, old[found.target.address])
+        else:
+            judged = judge(found, where, terms, lambda what: click.echo(what, err=True))
         click.echo(f"{_line(judged)}  {write(judged, results)}")
     return 0
 

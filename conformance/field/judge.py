@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from conformance.field.record import Record, record
-from conformance.hosts import Isolated
+from adam_ref import CLASS_B, named_format
+from adam_ref.enclosure import ACCURACY_CLASSES
+from adam_ref.formats import FLOAT32
+from conformance.field.record import Record, outcome, record
+from conformance.field.worst import Deviation, Search
+from conformance.hosts import Host, Isolated
 from conformance.interpreters import versions
 from conformance.limits import Limits
 from conformance.protocol import TargetError
-from conformance.report import Report
 from conformance.suite import Plan, not_run, run
 from conformance.targets.registry import Registered
 
@@ -49,24 +54,57 @@ class Terms:
 
 def judge(found: Registered, where: Interpreter, terms: Terms, told: Callable[[str], None] = lambda _: None) -> Record:
     """Run the suite against the target in each of its dtypes; a target that cannot be run is a record too."""
-    ran_on = {name: where.has[name] for name in ("python", *found.target.packages, *ALWAYS)}
-    reports = _reports(found, where, terms, told)
-    return record(found.target, ran_on, terms.profile, terms.seed, reports)
-
-
-def _reports(found: Registered, where: Interpreter, terms: Terms, told: Callable[[str], None]) -> Iterator[Report]:
-    address = found.target.address
+    outcomes = {}
     for dtype in found.target.dtypes:
-        told(f"{address} in {dtype}")
-        plan = Plan(found.dialect, (dtype,), profile=terms.profile, seed=terms.seed, address=address)
-        yield _report(plan, terms.limits, where.python)
+        told(f"{found.target.address} in {dtype}")
+        plan = Plan(found.dialect, (dtype,), profile=terms.profile, seed=terms.seed, address=found.target.address)
+        outcomes[dtype] = _judged(plan, terms.limits, where.python)
+    return record(found.target, _ran_on(found, where), terms.profile, terms.seed, outcomes)
 
 
-def _report(plan: Plan, limits: Limits, python: str | None) -> Report:
-    host = Isolated(plan.address, dialect=plan.dialect, device=plan.device, limits=limits, python=python)
+def _ran_on(found: Registered, where: Interpreter) -> dict[str, str]:
+    return {name: where.has[name] for name in ("python", *found.target.packages, *ALWAYS)}
+
+
+def _judged(plan: Plan, limits: Limits, python: str | None) -> dict[str, Any]:
+    host = _host(plan, limits, python)
     try:
-        return run(host.wait_until_ready(), plan)
+        found = outcome(run(host.wait_until_ready(), plan))
+        return {**found, "worst": worst(host, plan, found)}
     except TargetError as error:
-        return not_run(plan, str(error))
+        return {**outcome(not_run(plan, str(error))), "worst": {}}
     finally:
         host.close()
+
+
+def search_again(found: Registered, where: Interpreter, terms: Terms, old: Record) -> Record:
+    """The record with its worst deviations searched for anew, and the rest as it was."""
+    outcomes = {}
+    for dtype, before in old.dtypes.items():
+        plan = Plan(found.dialect, (dtype,), seed=terms.seed, address=found.target.address)
+        host = _host(plan, terms.limits, where.python)
+        try:
+            outcomes[dtype] = {**before, "worst": worst(host.wait_until_ready(), plan, before)}
+        finally:
+            host.close()
+    return replace(old, dtypes=outcomes)
+
+
+def _host(plan: Plan, limits: Limits, python: str | None) -> Isolated:
+    return Isolated(plan.address, dialect=plan.dialect, device=plan.device, limits=limits, python=python)
+
+
+def worst(host: Host, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
+    """The worst deviations in the class that held, or the wider one; nothing where the target cannot even be run."""
+    (dtype,) = plan.dtypes
+    accuracy = ACCURACY_CLASSES[found["accuracy_class"] or CLASS_B.name]
+    search = Search(host.run, host.capabilities, plan.dialect, dtype, accuracy, plan.seed)
+    kinds: dict[str, Callable[[], Deviation | None]] = {"climbed": search.climbed}
+    if named_format(dtype).precision < FLOAT32.precision:
+        kinds["exhausted"] = search.exhausted
+    seen = {}
+    for name, look in kinds.items():
+        with contextlib.suppress(TargetError):  # the checks have said so already
+            deviation = look()
+            seen[name] = None if deviation is None else deviation.to_json()
+    return seen

@@ -26,9 +26,11 @@ HEAD = """# What is in use, judged
 
 with an interpreter for each environment; `adam-conformance matrix --render` makes the pages anew from the records, one
 JSON file a target beside this page. In the table A and B are accuracy classes (hyperparameter scalars as in double, as
-in single precision), and the share is the closest call: how far from the middle of its enclosure towards its edge
-(100 %) any number came, and how many units in the last place that is; the record has the input that attains it. What a
-cell without a verdict stands for is not claimed by the target or was not tried.
+in single precision), and the share is the worst deviation that a search found: how far from the middle of its enclosure
+towards its edge (100 %) a parameter came, and how many units in the last place that is. The search takes random
+histories of three steps and climbs from the worst of them; in 16-bit formats it also takes the first step on every
+finite gradient. The record has the input that attains it, and the closest call of the checks with its input. Where a
+target does not conform the number of findings stands in parentheses. Pairs in empty cells were not tried.
 """
 
 
@@ -82,13 +84,9 @@ def _cell(outcome: dict[str, Any] | None) -> str:
     if outcome["verdict"] != CONFORMS:
         failed = len(outcome["findings"])
         return _WORDS[outcome["verdict"]] + (f" ({failed})" if failed else "")
-    closest = outcome["closest"]
-    return f"{outcome['accuracy_class']}" + ("" if closest is None else f" {_share(closest)}")
-
-
-def _share(closest: dict[str, Any]) -> str:
-    ulp = "" if closest["ulp"] is None else f" ({closest['ulp']:.3g} ulp)"
-    return f"{closest['ratio']:.1%}{ulp}"
+    worst = max(filter(None, outcome["worst"].values()), key=lambda found: found["ratio"], default=None)
+    share = "" if worst is None else f" {worst['ratio']:.0%} ({worst['ulp']:.3g} ulp)"
+    return f"{outcome['accuracy_class']}{share}"
 
 
 def _why(found: Record, reason: Reason) -> str:

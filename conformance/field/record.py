@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ class Record:
         suite: what judged: version and hash.
         profile: name of the profile.
         seed: from which every choice follows.
-        dtypes: by name of the dtype, what `outcome` gives.
+        dtypes: by name of the dtype, what `outcome` gives, and the worst deviations that were searched for.
 
     """
 
@@ -55,10 +54,11 @@ class Record:
         return json.dumps({"schema": SCHEMA, **vars(self)}, indent=1, allow_nan=False) + "\n"
 
 
-def record(listed: Listed, versions: dict[str, str], profile: str, seed: int, reports: Iterable[Report]) -> Record:
-    """The record of a target that was judged in one dtype a report."""
+def record(
+    listed: Listed, versions: dict[str, str], profile: str, seed: int, dtypes: dict[str, dict[str, Any]]
+) -> Record:
+    """The record of a target from its outcomes by dtype."""
     suite = {"version": __version__, "hash": suite_hash()}
-    dtypes = {dtype: outcome(report) for dtype, report in zip(listed.dtypes, reports, strict=True)}
     return Record(listed.address, listed.what, listed.dialect, versions, suite, profile, seed, dtypes)
 
 

@@ -49,8 +49,14 @@ class _Session:
 
     def state(self) -> list[dict[str, Any]]:
         """The accumulators, by their names."""
-        held = self.optimizer._accumulators
-        return [{"m": held["moment1"][p.name].numpy(), "v": held["moment2"][p.name].numpy()} for p in self.parameters]
+        return [
+            {"m": self._held("moment1", p), "v": self._held("moment2", p), "v_max": self._held("moment2_max", p)}
+            for p in self.parameters
+        ]
+
+    def _held(self, name: str, parameter: Any) -> Array | None:
+        found = self.optimizer._accumulators.get(name, {}).get(parameter.name)
+        return None if found is None else np.array(found.numpy())
 
     def set_lr(self, lr: float) -> None:
         """Its own method."""
