@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 )
 @click.option("--search-only", is_flag=True, help="Search for the worst deviations anew; keep the rest of each record.")
 @click.option("--render", is_flag=True, help="Run nothing: make the pages anew from the records and reasons.toml.")
+@click.option(
+    "--readme",
+    type=click.Path(exists=True, dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="With --render: write the summary into it, between its markers.",
+)
 @options.limit_options
 def matrix(
     which: tuple[str, ...],
@@ -49,6 +55,7 @@ def matrix(
     results: Path,
     search_only: bool,
     render: bool,
+    readme: Path | None,
     limits: Limits,
 ) -> int:
     """Judge every target that is listed and installed, or each TARGET and those of each PROJECT that is named.
@@ -56,7 +63,7 @@ def matrix(
     Each is held to the dialect that it is listed with, in the dtypes that it is listed with.
     """
     if render:
-        return _render(results)
+        return _render(results, readme)
     from conformance.field.judge import Terms, interpreter_for, interpreters, judge, search_again
     from conformance.field.record import read_all, write
     from conformance.protocol import TargetError
@@ -86,13 +93,13 @@ def matrix(
     return 0
 
 
-def _render(results: Path) -> int:
+def _render(results: Path, readme: Path | None) -> int:
     from conformance.field.pages import write_pages
     from conformance.field.reasons import ReasonError
     from conformance.field.record import RecordError
 
     try:
-        pages = write_pages(results)
+        pages = write_pages(results, readme)
     except (ReasonError, RecordError) as error:
         click.echo(str(error), err=True)
         return 1

@@ -16,11 +16,14 @@ from conformance.targets.registry import project_of
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 _WORDS = {CONFORMS: "conforms", DOES_NOT_CONFORM: "**does not conform**", COULD_NOT_RUN: "could not run"}
+_FARED = {CONFORMS: "conform", DOES_NOT_CONFORM: "do not", COULD_NOT_RUN: "could not be run"}
 
 HEAD = """# What is in use, judged
 
-{count}. Every target ran in a worker with the versions that its row names, and was held to the dialect that
-`adam-conformance list targets` gives. Written by
+{count}.
+
+Every target ran in a worker with the versions that its row names, and was held to the dialect that `adam-conformance
+list targets` gives. Written by
 
     adam-conformance matrix --profile {profile} --python PYTHON ...
 
@@ -34,16 +37,24 @@ target does not conform the number of findings stands in parentheses. Pairs in e
 """
 
 
-def write_pages(folder: Path) -> list[Path]:
-    """Write README.md and findings.md into the folder of the records; raises `ReasonError` where these disagree."""
+def write_pages(folder: Path, readme: Path | None = None) -> list[Path]:
+    """Write README.md and findings.md into the folder of the records, and the summary into `readme`.
+
+    Raises:
+        ReasonError: the records disagree with the reasons, or `readme` has no place for the summary.
+
+    """
     records, reasons = read_all(folder), read_reasons(folder)
     wrong = list(disagreements(records, reasons))
     if wrong:
         raise ReasonError("\n".join(wrong))
     pages = {"README.md": results_page(records, reasons), "findings.md": findings_page(records, reasons)}
-    for name, text in pages.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in pages]
+    texts = {folder / name: text for name, text in pages.items()}
+    if readme is not None:
+        texts[readme] = with_summary(readme.read_text(encoding="utf-8"), records)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    return list(texts)
 
 
 def results_page(records: Sequence[Record], reasons: dict[str, Reason]) -> str:
@@ -59,7 +70,7 @@ def count(records: Sequence[Record]) -> str:
     """How many targets of how many projects, and how they fared, in a sentence without its full stop."""
     projects = {project_of(found.target) for found in records}
     verdicts = [outcome["verdict"] for found in records for outcome in found.dtypes.values()]
-    fared = ", ".join(f"{verdicts.count(v)} {_WORDS[v].strip('*')}" for v in _WORDS if v in verdicts)
+    fared = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in _FARED.items())
     return f"{len(records)} targets of {len(projects)} projects; of {len(verdicts)} pairs of target and dtype {fared}"
 
 
@@ -69,8 +80,44 @@ def table(records: Sequence[Record]) -> str:
     rows += [
         [f"`{r.target}`", _versions(r), r.dialect, *(_cell(r.dtypes.get(dtype)) for dtype in DTYPES)] for r in records
     ]
+    return _markdown(rows)
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+"""Between these the README shows the summary."""
+
+
+def with_summary(text: str, records: Sequence[Record]) -> str:
+    """The README with the summary of the records between its markers; raises `ReasonError` where it has none."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ReasonError(f"there is no {BEGIN} and {END} to write the summary between")
+    return f"{before}{BEGIN}\n{summary(records)}{END}{after}"
+
+
+def summary(records: Sequence[Record]) -> str:
+    """One row a project: what its targets come to in each dtype."""
+    rows = [["project", "targets", *DTYPES]]
+    for project, members in groupby(records, lambda found: project_of(found.target)):
+        theirs = list(members)
+        rows.append([project, str(len(theirs)), *(_together(theirs, dtype) for dtype in DTYPES)])
+    return f"{count(records)}.\n\n{_markdown(rows)}"
+
+
+def _together(records: Sequence[Record], dtype: str) -> str:
+    """The classes of those that conform, and how many do not or cannot be run."""
+    outcomes = [found.dtypes[dtype] for found in records if dtype in found.dtypes]
+    words = sorted({outcome["accuracy_class"] for outcome in outcomes if outcome["verdict"] == CONFORMS})
+    for verdict, word in ((DOES_NOT_CONFORM, "**no**"), (COULD_NOT_RUN, "does not run")):
+        number = sum(outcome["verdict"] == verdict for outcome in outcomes)
+        words += [f"{word} ({number} of {len(outcomes)})" if number < len(outcomes) else word] if number else []
+    return ", ".join(words)
 
 
 def _versions(found: Record) -> str:
@@ -123,7 +170,7 @@ def _defect(found: Record, defect: Defect) -> Iterator[str]:
 
 def _size(finding: dict[str, Any]) -> tuple[int, int]:
     case = finding["case"]
-    return len(case["gradients"]), sum(len(p["hex"]) for p in case["parameters"])
+    return (1 << 30, 0) if case is None else (len(case["gradients"]), sum(len(p["hex"]) for p in case["parameters"]))
 
 
 def _finding(finding: dict[str, Any], dtype: str) -> Iterator[str]:
@@ -132,7 +179,8 @@ def _finding(finding: dict[str, Any], dtype: str) -> Iterator[str]:
     if finding["quantity"] in ("parameter", "m", "v", "v_max"):
         off = "" if finding["ulp"] is None else f", off by {finding['ulp']:.3g} ulp"
         yield f"    * expected [{lo}, {hi}], got {finding['got']['decimal']}{off}"
-    yield f"    * at step {finding['step']}; gradients {_history(case, finding['parameter'])}; {_with(case)}"
+    if case is not None:
+        yield f"    * at step {finding['step']}; gradients {_history(case, finding['parameter'])}; {_with(case)}"
     yield f"    * `{finding['reproduce']}`\n"
 
 

@@ -14,6 +14,9 @@ from conformance.targets.registry import Listed
 
 SCHEMA = "adam-conformance/result/1"
 
+MOST_STEPS = 64
+"""Steps of the longest case that a record holds."""
+
 
 class RecordError(ValueError):
     """A file among the results that is no record."""
@@ -72,12 +75,18 @@ def outcome(report: Report) -> dict[str, Any]:
         "verdict": report.verdict,
         "accuracy_class": accuracy,
         "counts": report.counts(),
-        "closest": None if called is None or closest is None else {"check": closest.id, **called},
-        "findings": [finding.to_json() for finding in report.findings],
+        "closest": None if called is None or closest is None else {"check": closest.id, **_short(called, "input")},
+        "findings": [_short(finding.to_json(), "case") for finding in report.findings],
         "errors": {"": report.fatal} if report.fatal else errors,
         "skipped": [check.id for check in report.checks if check.status == SKIP],
         "diagnosis": [diagnosis.to_json() for diagnosis in report.diagnosis],
     }
+
+
+def _short(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    """The entry without its case where that has very many steps: the checks make such cases anew."""
+    case = entry[name]
+    return entry if case is None or len(case["gradients"]) <= MOST_STEPS else {**entry, name: None}
 
 
 def write(found: Record, folder: Path) -> Path:

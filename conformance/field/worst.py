@@ -2,9 +2,9 @@
 
 Adam acts element by element, so that one run of a tensor tries as many histories as it has elements.  The search begins
 with random histories and then climbs: the worst are kept, and the others are made of these by small and by large
-changes of their gradients.  In 16-bit formats the first step on every finite gradient is tried as well.  Deviations
-below sixteen times the smallest normal number are left out, where an interval is a few subnormal numbers wide and a
-value on its edge says little.
+changes of their gradients.  In 16-bit formats the first step on every finite gradient is tried as well.  Where
+the parameter is below sixteen times the smallest normal number, or its interval wider than a sixteenth of it, a value
+on the edge says little, and is left out: there v, its root or the step is made of a few subnormal numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Runner = Callable[[Sequence[Case]], list[Trajectory]]
 ELEMENTS, STEPS, ROUNDS, KEPT = 1024, 3, 24, 32
 """Histories at a time, gradients in each, how often the worst are bred, and how many of them are."""
 
-_NEGLIGIBLE = 16.0
+_TELLING = 16.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Search:
 
     def _tried(self, histories: Array, tried: int) -> tuple[Array, Deviation | None]:
         """For each history the largest share at any of its steps; and the worst of all."""
-        hyper = settable(Hyperparameters(), self.claims)
+        hyper = settable(Hyperparameters(lr=0.1), self.claims)
         gradients = tuple((self.format.round(g).astype(self.format.dtype),) for g in histories)
         start = np.zeros(histories.shape[1], self.format.dtype)
         case = Case(self.dtype, (start,), (hyper,), gradients, regime="search")
@@ -140,7 +140,8 @@ def deviations(
         with np.errstate(all="ignore"):
             middle, half = (box.lo + box.hi) / 2, (box.hi - box.lo) / 2
             away = np.abs(got - middle)
-            counts = np.isfinite(away) & (half > 0) & (np.abs(middle) >= _NEGLIGIBLE * fmt.smallest_normal)
+            least = _TELLING * np.maximum(fmt.smallest_normal, half)
+            counts = np.isfinite(away) & (half > 0) & (np.abs(middle) >= least)
             shares.append(np.where(counts, away / half, 0.0))
             ulps.append(np.where(counts, away / _spacing(got, fmt), 0.0))
     return np.array(shares), np.array(ulps)

@@ -9,10 +9,10 @@ import pytest
 
 from conformance import check_adam
 from conformance.cli import run
-from conformance.field.pages import findings_page, results_page, write_pages
+from conformance.field.pages import findings_page, results_page, with_summary, write_pages
 from conformance.field.reasons import Defect, Reason, ReasonError, disagreements, read_reasons
 from conformance.field.record import RecordError, outcome, read_all, record, write
-from conformance.targets.registry import Listed
+from conformance.targets.registry import Listed, project_of
 
 NEAR = {"only": ["update.near-epsilon", "special.eps-zero"], "dtypes": ["float32"], "profile": "quick"}
 LISTED = Listed(address="some:Adam", dialect="adam", what="some Adam", dtypes=("float32",))
@@ -106,7 +106,9 @@ class TestPages:
     def test_the_table_and_the_finding_show_what_the_record_has(self, wrong, right):
         reasons = {"some:Adam": replace(REASON, defects=(DEFECT,)), "other:Adam": replace(REASON, verdicts={})}
         page = results_page([right, wrong], reasons)
-        assert "2 targets of 2 projects; of 2 pairs of target and dtype 1 conforms, 1 does not conform" in page
+        assert (
+            "2 targets of 2 projects; of 2 pairs of target and dtype 1 conform, 1 do not, 0 could not be run." in page
+        )
         assert "| `some:Adam` | 1.2 | adam |  | **does not conform** (1) |  |  |" in page
         written = findings_page([right, wrong], reasons)
         finding = wrong.dtypes["float32"]["findings"][0]
@@ -163,3 +165,12 @@ class TestPublished:
         assert list(disagreements(records, reasons)) == []
         assert (self.FOLDER / "README.md").read_text() == results_page(records, reasons)
         assert (self.FOLDER / "findings.md").read_text() == findings_page(records, reasons)
+
+    def test_the_readme_shows_their_summary(self):
+        readme = (self.FOLDER.parents[1] / "README.md").read_text()
+        assert with_summary(readme, read_all(self.FOLDER)) == readme
+
+    def test_there_are_as_many_as_were_promised(self):
+        records = read_all(self.FOLDER)
+        assert len(records) >= 20
+        assert len({project_of(found.target) for found in records}) >= 10
