@@ -48,6 +48,7 @@ def test_every_option_that_is_named_is_there(capsys):
     run(["check", "--help"])
     run(["prove", "--help"])
     run(["faults", "--help"])
+    run(["matrix", "--help"])
     offered = capsys.readouterr().out
     lines = [line for line in README.read_text().splitlines() if "pip install" not in line and "pytest" not in line]
     assert [option for option in re.findall(r"--[a-z][a-z-]+", "\n".join(lines)) if option not in offered] == []

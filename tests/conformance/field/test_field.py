@@ -23,13 +23,15 @@ VERSIONS = {"python": "3.11", "some": "1.2", "numpy": "2.0", "ml_dtypes": "0.5"}
 def wrong():
     """The record of a target with a finding."""
     report = check_adam("tests.miniatures:epsilon_hat", on_fail=None, **NEAR)
-    return record(LISTED, VERSIONS, "quick", 0, {"float32": outcome(report)})
+    return record(LISTED, VERSIONS, "quick", 0, {"float32": {**outcome(report), "worst": {}}})
 
 
 @pytest.fixture(scope="module")
 def right():
     report = check_adam("tests.miniatures:adam", **NEAR)
-    return record(replace(LISTED, address="other:Adam"), VERSIONS, "quick", 0, {"float32": outcome(report)})
+    return record(
+        replace(LISTED, address="other:Adam"), VERSIONS, "quick", 0, {"float32": {**outcome(report), "worst": {}}}
+    )
 
 
 REASON = Reason("some/adam.py, Adam.step", "It puts eps elsewhere.", {"float32": "does-not-conform"})
@@ -118,7 +120,7 @@ class TestPages:
 
     def test_what_could_not_be_run_is_shown_with_its_reason(self):
         report = check_adam("no_such_module:Adam", on_fail=None, **NEAR)
-        found = record(LISTED, VERSIONS, "quick", 0, {"float32": outcome(report)})
+        found = record(LISTED, VERSIONS, "quick", 0, {"float32": {**outcome(report), "worst": {}}})
         reason = replace(REASON, defects=(replace(DEFECT, checks=("",)),))
         assert "in every check: importing no_such_module raised" in findings_page([found], {"some:Adam": reason})
 
