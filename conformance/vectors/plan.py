@@ -94,7 +94,7 @@ def checks_of(chapter: str, context: Context) -> list[Check]:
 def inputs(chapter: str, dialect: str, fmt: str) -> VectorFile:
     """The file with everything but its rows."""
     plan, usual = CHAPTERS[chapter], int(dialect != "adam")
-    profile = Profile("vectors", plan.sets[usual], 0)
+    profile = Profile("vectors", plan.sets[usual], 0, 0)
     context = Context(_nothing, named_dialect(dialect), OFFERED, fmt, "cpu", profile, SEED)
     tensors: list[Tensor] = []
     first, optimizer = 1, 0
