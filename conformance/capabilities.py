@@ -49,6 +49,8 @@ class Capabilities:
         checkpoint: `save` and `load`.
         fast_forward: its step counter can be written (`fast_forward`).
         several: more than one parameter array at a time.
+        gradients: what a step does to the gradients it is given can be seen.
+        memory: which of its arrays overlap can be seen (`shared_memory`).
         manners: ways of working with it that its adapter knows (`conformance.manners`).
         flush_to_zero: it runs where subnormal numbers are flushed to zero.
 
@@ -70,6 +72,8 @@ class Capabilities:
     checkpoint: bool = False
     fast_forward: bool = False
     several: bool = True
+    gradients: bool = True
+    memory: bool = False
     manners: tuple[str, ...] = ()
     flush_to_zero: bool = False
 

@@ -166,7 +166,7 @@ def to_numbers(array: Array) -> list[float]:
     return numbers
 
 
-def from_numbers(numbers: Sequence[float], dtype: str) -> Array:
+def from_numbers(numbers: Sequence[float] | Array, dtype: str) -> Array:
     """The inverse of `to_numbers`, without a shape; what the dtype does not hold is rounded."""
     parts = np.array(numbers, np.float64)
     return (parts.view(np.complex128) if dtype in COMPONENTS else parts).astype(dtype_named(dtype))

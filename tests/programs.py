@@ -324,7 +324,7 @@ class Serve(Program):
         from conformance.targets import load_target
 
         self.target = load_target(sys.argv[2])
-        self.claims = {k: v for k, v in self.target.capabilities.to_json().items() if k != "manners"}
+        self.claims = {k: v for k, v in self.target.capabilities.to_json().items() if k not in ("manners", "memory")}
 
     def start(self, request):
         import numpy as np

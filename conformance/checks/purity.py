@@ -93,6 +93,7 @@ CHECKS = [
         clauses=("PUR-1",),
         examine=gradients_untouched,
         cases=everything,
+        needs=("gradients",),
     ),
     Check(
         id="purity.memory",
@@ -100,6 +101,7 @@ CHECKS = [
         clauses=("PUR-2",),
         examine=nothing_shared,
         cases=from_regimes("ordinary", at_most=2),
+        needs=("memory",),
     ),
     Check(
         id="purity.sessions",

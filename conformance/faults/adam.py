@@ -391,6 +391,7 @@ EVERYTHING = Capabilities(
     counter=True,
     checkpoint=True,
     fast_forward=True,
+    memory=True,
 )
 """What the Adam here offers."""
 

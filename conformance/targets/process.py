@@ -78,27 +78,29 @@ class Process:
         )
         for i, (sent, back) in enumerate(zip(parameters, held, strict=True)):
             self._require_same(i, sent, back)
-        session = _Session(self.program, number, parameters)
+        session = _Session(self.program, number, parameters, shows=self.capabilities.gradients)
         self.sessions[number] = session
         return session
 
     def _require_same(self, i: int, sent: Array, back: Array) -> None:
         """Raise unless the program holds what it was sent, so that what it later gets wrong is not its reading."""
-        for e, (one, other) in enumerate(zip(to_numbers(sent), to_numbers(back), strict=True)):
-            flushed = self.capabilities.flush_to_zero and abs(one) < named_format(str(sent.dtype)).smallest_normal
-            if one.hex() != other.hex() and not (flushed and other == 0.0):
-                raise TalkError(
-                    "not-echoed",
-                    f"start: number {e} of parameter {i} was sent as {one.hex()} and came back as {other.hex()}; "
-                    "numbers have to be read and written without any loss, the sign of zero included",
-                )
+        ones, others = (np.array(to_numbers(array)) for array in (sent, back))
+        same = (ones == others) & (np.signbit(ones) == np.signbit(others)) | np.isnan(ones) & np.isnan(others)
+        if self.capabilities.flush_to_zero:
+            same |= (np.abs(ones) < named_format(str(sent.dtype)).smallest_normal) & (others == 0.0)
+        for e in np.flatnonzero(~same)[:1]:
+            raise TalkError(
+                "not-echoed",
+                f"start: number {e} of parameter {i} was sent as {ones[e].hex()} and came back as {others[e].hex()}; "
+                "numbers have to be read and written without any loss, the sign of zero included",
+            )
 
 
 class _Session:
     """One optimizer at work in a program."""
 
-    def __init__(self, program: Program, number: int, parameters: Sequence[Array]) -> None:
-        self.program, self.number = program, number
+    def __init__(self, program: Program, number: int, parameters: Sequence[Array], *, shows: bool) -> None:
+        self.program, self.number, self.shows = program, number, shows
         self.like = [np.empty_like(p) for p in parameters]
         self.gradients: list[Array | None] = []
 
@@ -109,12 +111,12 @@ class _Session:
         return self.program.ask("step", self._stepped, session=self.number, gradients=sent)
 
     def _stepped(self, answer: Answer) -> list[Array]:
-        if "gradients" in answer:
+        if self.shows:
             self.gradients = _arrays_or_none(answer, "gradients", self.gradients)
         return _arrays(answer, "parameters", self.like)
 
     def held_gradients(self) -> list[Array | None]:
-        """As the program shows them; those given, where it does not."""
+        """As the program shows them; those given, where it does not claim to."""
         return self.gradients
 
     def state(self) -> list[Moments]:
@@ -148,7 +150,7 @@ class _Session:
 def _hello(answer: Answer) -> tuple[str, str, Capabilities]:
     if answer["protocol"] != PROTOCOL:
         raise ValueError(f"it speaks {answer['protocol']!r}")
-    claims = dict(answer["capabilities"])
+    claims = {"gradients": False, **answer["capabilities"]}
     pinned = claims.get("pinned", {})
     try:
         claims["pinned"] = {k: _number(v) if isinstance(v, str) else v for k, v in pinned.items()}
@@ -192,12 +194,22 @@ def _array(where: str, given: Any, like: Array, dtype: str) -> Array:
     if not isinstance(given, list) or len(given) != size:
         length = f" of length {len(given)}" if isinstance(given, list) else ""
         raise ValueError(f"{where} is a {type(given).__name__}{length}; a list of {size} numbers is expected")
-    numbers = [_number(x, where, e) for e, x in enumerate(given)]
+    numbers = np.array(_numbers(given, where), np.float64)
     array = from_numbers(numbers, dtype)
-    for e, (number, held) in enumerate(zip(numbers, to_numbers(array), strict=True)):
-        if number != held and number == number:
-            raise ValueError(f"{where}[{e}] is {given[e]}, which is no number of {dtype}; has it been rounded to it?")
+    held = np.array(to_numbers(array))
+    for e in np.flatnonzero((numbers != held) & ~np.isnan(numbers))[:1]:
+        raise ValueError(f"{where}[{e}] is {given[e]}, which is no number of {dtype}; has it been rounded to it?")
     return array.reshape(like.shape)
+
+
+def _numbers(given: list[Any], where: str) -> list[float]:
+    """All of them; where each has an x, or is a NaN or infinity, Python reads nothing but hexadecimal."""
+    try:
+        if all("x" in text or "n" in text for text in given):
+            return list(map(float.fromhex, given))
+    except (TypeError, ValueError, OverflowError):
+        pass  # the first that is none is looked for one by one
+    return [_number(text, where, e) for e, text in enumerate(given)]
 
 
 def _number(given: Any, where: str = "a number", e: int = 0) -> float:

@@ -108,6 +108,7 @@ class TorchOptimizer:
             "none_gradients": True,
             "lr_schedule": "lr" in names,
             "checkpoint": True,
+            "memory": True,
         }
         hyper = Hyperparameters(**claims["pinned"])
         shown = self._shown_state(hyper)

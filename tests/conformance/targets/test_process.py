@@ -101,9 +101,9 @@ def test_every_command_has_a_schema_that_accepts_what_crosses(started, monkeypat
 
 
 def test_what_can_be_claimed_is_what_the_protocol_has_words_for():
-    """A claim that no schema knows cannot be made; manners are ways of Python, and no program has them."""
+    """A claim that no schema knows cannot be made; manners and memory are things of Python only."""
     claims = protocol_schema()["$defs"]["capabilities"]["properties"]
-    assert set(claims) == {f.name for f in fields(Capabilities)} - {"manners"}
+    assert set(claims) == {f.name for f in fields(Capabilities)} - {"manners", "memory"}
     kinds = protocol_schema()["$defs"]["hello.request"]["properties"]["weight_decay"]["enum"]
     assert kinds == [*AXES["weight_decay"], None]
     assert set(protocol_schema()["$defs"]["hyperparameters"]["properties"]) == set(SETTABLE)
