@@ -28,8 +28,8 @@ PATIENCE = 30.0
 _LOOK = 0.5
 """Seconds between two looks at whether the program is still there."""
 
-_LONGEST = 1 << 26
-"""Bytes of one answer, and of all that is written to standard error."""
+_LONGEST, _MOST_WORDS = 1 << 28, 1 << 26
+"""Bytes of one answer (three moments of a million complex numbers fit), and of all words on standard error."""
 
 _QUOTED, _LAST_WORDS = 240, 12
 """Characters of a line, and lines of the last words on standard error, that an error quotes."""
@@ -118,7 +118,7 @@ class Program:
         except TimeoutError:
             self._give_up("not-read", exchange, f"reading that {took}")
         except FloodError:
-            self._give_up("flood", exchange, f"it wrote more than {_LONGEST} bytes to standard error")
+            self._give_up("flood", exchange, f"it wrote more than {_MOST_WORDS} bytes to standard error")
         try:
             return self._line()
         except TimeoutError:
@@ -126,9 +126,10 @@ class Program:
             hint = "; does it end the line, and flush its output?" if self.rest else "; does it flush its output?"
             self._give_up("no-answer", exchange, f"its answer {took}{hint}")
         except FloodError:
-            where = "without an end of line" if len(self.rest) > _LONGEST else "to standard error"
+            in_words = f"{_MOST_WORDS} bytes to standard error"
+            what = f"{_LONGEST} bytes without an end of line" if len(self.rest) > _LONGEST else in_words
             exchange.line, self.rest = self.rest, b""
-            self._give_up("flood", exchange, f"it wrote more than {_LONGEST} bytes {where}")
+            self._give_up("flood", exchange, f"it wrote more than {what}")
         except EOFError:
             exchange.line = self.rest
             self._give_up("ended", exchange, f"the program {self._how_it_ended()} instead of answering")
@@ -254,7 +255,7 @@ def _started(command: str) -> tuple[subprocess.Popen[bytes], Channel]:
     """The program in a group of processes of its own, and our ends of its three streams."""
     words = words_of(command)
     (their_in, ours_in), (ours_out, their_out), (ours_words, their_words) = os.pipe(), os.pipe(), os.pipe()
-    channel = Channel(ours_in, ours_out, ours_words, _LONGEST)
+    channel = Channel(ours_in, ours_out, ours_words, _MOST_WORDS)
     try:
         process = subprocess.Popen(
             words, stdin=their_in, stdout=their_out, stderr=their_words, start_new_session=True, env=_environment()
