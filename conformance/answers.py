@@ -7,6 +7,7 @@ runs; a host that gets its answers from another process asks them again, since w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,7 @@ def _wrong_moment(name: str, array: Any, parameter: Array) -> str:
     return ""
 
 
+@lru_cache(maxsize=64)
 def _is_number(dtype: np.dtype[Any]) -> bool:
     """Whether it is one of the formats that we know, in this machine's order of bytes."""
     try:

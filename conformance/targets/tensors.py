@@ -8,12 +8,13 @@ import torch
 
 from adam_ref.arrays import Array
 
-_BITS = {torch.bfloat16: (torch.int16, np.dtype(ml_dtypes.bfloat16))}
+_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+_BITS = {torch.bfloat16: (torch.int16, _BFLOAT16)}
 
 
 def to_torch(array: Array, device: str) -> torch.Tensor:
     """A contiguous tensor with the array's bits and shape; bfloat16 crosses as 16-bit integers."""
-    if array.dtype.name == "bfloat16":
+    if array.dtype == _BFLOAT16:
         return torch.from_numpy(array.copy().view(np.int16)).view(torch.bfloat16).to(device)
     return torch.from_numpy(np.array(array)).to(device)
 

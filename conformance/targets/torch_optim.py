@@ -10,8 +10,7 @@ leaves it under these.  A class may declare otherwise in an attribute: `capabili
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -275,10 +274,18 @@ class TorchSession:
         for i, t in enumerate(self.tensors):
             state = self.optimizer.state.get(t, {})
             held += [(f"{k} of parameter {i}", s) for k, s in state.items() if torch.is_tensor(s) and s.numel()]
-        spans = [(name, t.data_ptr(), t.data_ptr() + t.numel() * t.element_size()) for name, t in held if t.numel()]
-        return [
-            f"{a} and {b} share memory" for (a, a0, a1), (b, b0, b1) in combinations(spans, 2) if a0 < b1 and b0 < a1
-        ]
+        return list(_overlaps(held))
+
+
+def _overlaps(held: Iterable[tuple[str, torch.Tensor]]) -> Iterator[str]:
+    """Each tensor that begins before one that begins no later has ended."""
+    spans = [(t.data_ptr(), t.data_ptr() + t.numel() * t.element_size(), name) for name, t in held if t.numel()]
+    end, holder = 0, ""
+    for begins, ends, name in sorted(spans, key=lambda span: span[:2]):
+        if begins < end:
+            yield f"{holder} and {name} share memory"
+        if ends > end:
+            end, holder = ends, name
 
 
 def _step_parameters(cls: type[Any]) -> list[inspect.Parameter]:

@@ -31,6 +31,7 @@ def proof_of_t1():
     return prove("T1")
 
 
+@pytest.mark.timeout(1200)  # it proves everything again: 45 s of one processor, minutes on a busy machine
 def test_committed_pages_are_what_the_theorems_give_now():
     """A page that says what is no longer proved; `adam-conformance prove --render specs/derivations` mends it."""
     assert list(stale(list(prove_all(list(THEOREMS), jobs=1)), COMMITTED)) == []
