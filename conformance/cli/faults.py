@@ -14,7 +14,7 @@ from conformance.usage import UsageError, near
 
 if TYPE_CHECKING:
     from conformance.faults.evidence import Evidence
-    from conformance.faults.matrix import Cell, Terms
+    from conformance.faults.matrix import Cell, Matrix, Terms
 
 
 @click.command(
@@ -49,18 +49,31 @@ def faults(
 
     Everything, or each FAULT, honest FORM and CHAPTER of the catalogue that is named.
     """
-    from conformance.faults.evidence import Evidence, costs
-    from conformance.faults.matrix import Matrix, Terms
+    from conformance.faults.matrix import Terms
     from conformance.suite import Plan
 
     Plan(dtypes=dtypes, profile=profile, seed=seed)  # refuses what does not exist
     names = _names(which, pairs, seed)
     terms = Terms(profile=profile, dtypes=tuple(dict.fromkeys(dtypes)), seed=seed)
-    terms = terms.until_first_kill() if first_kill else terms
-    matrix = Matrix(profile, tuple(_cells(names, terms, jobs, colour=not no_color)))
-    evidence = Evidence(terms, matrix, {} if which or pairs or first_kill else costs(terms))
+    evidence = _evidence(names, terms, jobs, whole=not (which or pairs), first_kill=first_kill, colour=not no_color)
     _show(evidence, form, output, colour=not no_color)
     return 0 if evidence.ok else 1
+
+
+def _evidence(
+    names: Sequence[str], terms: Terms, jobs: int | None, *, whole: bool, first_kill: bool, colour: bool
+) -> Evidence:
+    from conformance.faults.evidence import Evidence, costs, witnesses
+    from conformance.faults.matrix import Matrix
+
+    def matrix(names: Sequence[str], terms: Terms) -> Matrix:
+        return Matrix(terms.profile, tuple(_cells(names, terms, jobs, colour=colour)))
+
+    if first_kill:
+        brief = terms.until_first_kill()
+        return Evidence(brief, matrix(names, brief), matrix(witnesses(), terms) if whole else None)
+    full = matrix(names, terms)
+    return Evidence(terms, full, full, costs(terms)) if whole else Evidence(terms, full)
 
 
 def _names(which: Sequence[str], pairs: int | None, seed: int) -> list[str]:

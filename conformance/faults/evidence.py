@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.checks import CHECKS
+from conformance.faults.catalogue import CATALOGUE
 from conformance.faults.matrix import Cell, Matrix, Terms, Trial
 from conformance.faults.panel import HONEST
 
@@ -20,13 +21,15 @@ class Evidence:
     Attributes:
         terms: what every subject was put through.
         matrix: all cells.
-        costs: seconds of each check on a correct target; given where the whole catalogue was put through every check,
-            so that the checks can be judged as well.
+        judged: faults that were put through every check, so that the need for each check can be told; where only a part
+            of the catalogue was of interest, `None`.
+        costs: seconds of each check on a correct target; given where the order of the checks is of interest.
 
     """
 
     terms: Terms
     matrix: Matrix
+    judged: Matrix | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -43,10 +46,10 @@ class Evidence:
     @property
     def redundant(self) -> list[str]:
         """The checks that catch nothing that others do not, and have no clause of their own."""
-        if not self.costs:
+        if self.judged is None:
             return []
-        alone = self.matrix.only_killed_by()
-        return [check for check in self.matrix.checks if not alone[check] and not own_clauses(check)]
+        alone = self.judged.only_killed_by()
+        return [check for check in self.terms.checks if not alone.get(check) and not own_clauses(check)]
 
     @property
     def ok(self) -> bool:
@@ -72,6 +75,12 @@ def own_clauses(check: str) -> list[str]:
     """The clauses that no other check speaks to."""
     others = {clause for other in CHECKS.values() if other.id != check for clause in other.clauses}
     return [clause for clause in CHECKS[check].clauses if clause not in others]
+
+
+def witnesses() -> list[str]:
+    """The faults that show the need for checks without a clause of their own: each names such a check alone."""
+    named = ((fault.id, fault.caught_by) for fault in CATALOGUE.values())
+    return [fault for fault, checks in named if len(checks) == 1 and not own_clauses(checks[0])]
 
 
 def costs(terms: Terms) -> dict[str, float]:

@@ -9,7 +9,7 @@ from conformance import cli, matrices, strength
 from conformance.checks import CHECKS
 from conformance.faults import CATALOGUE, HONEST, Matrix, kill_matrix, pairs, random_pairs, subject_named
 from conformance.faults.catalogue import CatalogueError
-from conformance.faults.evidence import Evidence, costs, own_clauses, strongest_first
+from conformance.faults.evidence import Evidence, costs, own_clauses, strongest_first, witnesses
 from conformance.faults.matrix import Cell, Terms
 from conformance.faults.parallel import trials
 from conformance.rendering import as_text
@@ -22,8 +22,8 @@ def cell(subject, check, status, seconds=1.0, dtype="float32", regime="ordinary"
     return Cell(subject, check, dtype, status, case=1, step=1, regime=regime, seconds=seconds)
 
 
-def evidence(*cells, **given):
-    return Evidence(Terms(), Matrix("quick", cells), **given)
+def evidence(*cells):
+    return Evidence(Terms(), Matrix("quick", cells))
 
 
 def shown(evidence):
@@ -95,13 +95,17 @@ class TestEvidence:
 
     def test_a_check_needs_a_kill_or_a_clause_of_its_own(self):
         caught_by_both = [cell("epsilon-hat", c, "caught") for c in ("groups.flags", "update.near-epsilon")]
-        found = evidence(*caught_by_both, costs={"groups.flags": 1.0, "update.near-epsilon": 1.0})
+        terms = Terms(("groups.flags", "update.near-epsilon"))
+        found = Evidence(terms, Matrix("quick", ()), Matrix("quick", tuple(caught_by_both)))
         assert own_clauses("update.near-epsilon") == ["UPD-4"]
         assert own_clauses("groups.flags") == []
         assert found.redundant == ["groups.flags"]
         assert not found.ok
         assert "for nothing groups.flags" in shown(found)
         assert evidence(*caught_by_both).redundant == []
+        assert {check for name in witnesses() for check in CATALOGUE[name].caught_by} == {
+            check for check in CHECKS if not own_clauses(check)
+        }
 
     def test_the_strongest_check_is_the_one_that_catches_most_of_the_rest_a_second(self):
         caught = {"slow": "abcd", "weak": "a", "quick": "bc"}
