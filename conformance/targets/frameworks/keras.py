@@ -50,7 +50,8 @@ class _Session:
         """`apply` assigns to the variables."""
         import keras
 
-        self.optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients])
+        given = zip(gradients, self.variables, strict=True)
+        self.optimizer.apply([keras.ops.convert_to_tensor(g, dtype=v.dtype) for g, v in given])
         return [_to_numpy(v) for v in self.variables]
 
     def state(self) -> list[dict[str, Any]]:
