@@ -126,6 +126,7 @@ def _names(found: Registered) -> Iterable[str]:
 
 def _not_installed(found: Registered, those: Sequence[Interpreter]) -> str:
     missing = [name for name in found.target.packages if all(name not in each.has for each in those)]
+    missing += found.target.missing_files()
     needs = " and ".join(missing or found.target.packages)
     return f"{found.target.address}: not installed; it needs {needs}: {found.project.install}"
 

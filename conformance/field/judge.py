@@ -38,7 +38,9 @@ def interpreters(pythons: Sequence[str], targets: Sequence[Registered]) -> list[
 
 
 def interpreter_for(found: Registered, those: Sequence[Interpreter]) -> Interpreter | None:
-    """The first that has what the target needs."""
+    """The first that has what the target needs; none where a file is missing."""
+    if found.target.missing_files():
+        return None
     needed = {*ALWAYS, *found.target.packages}
     return next((each for each in those if needed <= set(each.has)), None)
 
@@ -59,20 +61,21 @@ def judge(found: Registered, where: Interpreter, terms: Terms, told: Callable[[s
         told(f"{found.target.address} in {dtype}")
         plan = Plan(found.dialect, (dtype,), profile=terms.profile, seed=terms.seed, address=found.target.address)
         outcomes[dtype] = _judged(plan, terms.limits, where.python)
-    return record(found.target, _ran_on(found, where), terms.profile, terms.seed, outcomes)
-
-
-def _ran_on(found: Registered, where: Interpreter) -> dict[str, str]:
-    return {name: where.has[name] for name in ("python", *found.target.packages, *ALWAYS)}
+    said = {outcome.pop("version") for outcome in outcomes.values()}
+    ran_on = {name: where.has[name] for name in ("python", *found.target.packages, *ALWAYS)}
+    if not found.target.packages:
+        ran_on[found.project.name] = ", ".join(sorted(said))  # what a program says of itself
+    return record(found.target, ran_on, terms.profile, terms.seed, outcomes)
 
 
 def _judged(plan: Plan, limits: Limits, python: str | None) -> dict[str, Any]:
     host = _host(plan, limits, python)
     try:
-        found = outcome(run(host.wait_until_ready(), plan))
-        return {**found, "worst": worst(host, plan, found)}
+        report = run(host.wait_until_ready(), plan)
+        found = outcome(report)
+        return {**found, "worst": worst(host, plan, found), "version": report.version}
     except TargetError as error:
-        return {**outcome(not_run(plan, str(error))), "worst": {}}
+        return {**outcome(not_run(plan, str(error))), "worst": {}, "version": "unknown"}
     finally:
         host.close()
 

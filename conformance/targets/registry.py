@@ -20,6 +20,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from adam_ref import ADAM, Dialect
 from adam_ref.dialect import named_dialect
@@ -41,6 +42,7 @@ class Listed:
         make: from the arguments of the address, the target; None where the address is imported like any other.
         dtypes: those in which it is judged for the published results; none where another entry speaks for it.
         needs: top-level packages without which it does not run; the project's own where there are none.
+        files: what must lie in the working directory instead, where it is a program.
 
     """
 
@@ -50,11 +52,16 @@ class Listed:
     make: Callable[..., Target] | None = None
     dtypes: tuple[str, ...] = ("float32", "float64")
     needs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The top-level packages that it runs on."""
-        return self.needs or (project_of(self.address),)
+        """The top-level packages that it runs on; none where it is a program."""
+        return () if self.files else self.needs or (project_of(self.address),)
+
+    def missing_files(self) -> list[str]:
+        """The files that it needs and the working directory has not."""
+        return [name for name in self.files if not Path(name).exists()]
 
 
 @dataclass(frozen=True)
@@ -116,8 +123,8 @@ class Registered:
         return named_dialect(self.target.dialect)
 
     def missing(self) -> list[str]:
-        """The packages that it needs and this interpreter has not."""
-        return [name for name in self.target.packages if find_spec(name) is None]
+        """The packages that it needs and this interpreter has not, and the files."""
+        return [*(n for n in self.target.packages if find_spec(n) is None), *self.target.missing_files()]
 
 
 def registered(address: str) -> Registered | None:
