@@ -13,6 +13,7 @@ from conformance.diagnosis.evidence import Exhibit
 from conformance.diagnosis.marks import underflowing_epsilon
 from conformance.diagnosis.result import Diagnosis
 from conformance.diagnosis.search import Evidence
+from conformance.diagnosis.values import values
 from conformance.diagnosis.words import nothing_fits, of_a_fault, of_parts
 
 MOST_PASSING, LONGEST_EVIDENCE = 6, 40
@@ -55,6 +56,8 @@ def _alone(exhibit: Exhibit) -> Seen | None:
 
 def _faults(evidence: Evidence) -> list[Diagnosis]:
     if found := evidence.survivors(catalogue()):
+        return [of_a_fault(found, evidence)]
+    if found := values(evidence):
         return [of_a_fault(found, evidence)]
     some = parts(evidence, catalogue())
     if found := pairs(evidence, some, catalogue()):

@@ -8,8 +8,10 @@ import pytest
 from adam_ref import ADAM, Dialect
 from conformance import check_adam
 from conformance.diagnosis import Diagnosis
+from conformance.diagnosis.measure import named
 from conformance.faults import CATALOGUE
 from conformance.faults.adam import Adam, InPieces
+from conformance.faults.pairs import pair_named
 
 ONLY = ("update.ordinary", "update.near-epsilon", "update.constant", "purity.gradients", "metamorphic.resume")
 
@@ -65,6 +67,31 @@ def test_nothing_fits_what_nobody_has_seen() -> None:
 
     (found,) = _diagnosed(Odd)
     assert (found.name, found.kind, found.explains) == ("nothing fits", "none", ())
+
+
+@pytest.mark.parametrize(
+    ("piece", "name", "words"),
+    [
+        (("rate", lambda _, x: x.slot.lr * 1.0007), "lr", "1.0007"),
+        (("epsilon", lambda _, x: x.hyper.eps * 3), "eps", "Eps"),
+        (("beta2", lambda _, x: 0.95), "beta2", "eta2"),
+    ],
+)
+def test_a_number_that_acts_as_another_is_measured(piece, name: str, words: str) -> None:
+    (found,) = _diagnosed(type("Turned", (Adam,), dict([piece])))
+    assert (found.name.split()[0], found.kind) == (name, "value")
+    assert words in found.evidence
+
+
+def test_two_faults_at_once_are_both_named() -> None:
+    (found,) = _diagnosed(pair_named("m-unweighted+m-lost-on-load").target().optimizer)
+    assert (set(found.name.split(" + ")), found.kind) == ({"m-unweighted", "m-lost-on-load"}, "combination")
+
+
+def test_names_withheld() -> None:
+    """The measure that runs over the whole catalogue, on four faults of it."""
+    ids = ("epsilon-hat", "decay-ignored", "gradient-squared-in-place", "moments-lost-on-load")
+    assert [one.right for one in named(CATALOGUE[i] for i in ids)] == [True] * 4
 
 
 def test_a_correct_adam_is_not_diagnosed() -> None:
