@@ -70,6 +70,11 @@ class Named:
         """It says that nothing fits."""
         return all(d.kind == NONE for d in self.found)
 
+    @property
+    def tied(self) -> bool:
+        """The right name does not come first, and is one of those that nothing tells apart from the first."""
+        return not self.right and any(self.subject in d.same for d in self.found[:1])
+
 
 def named(subjects: Iterable[Subject], dtypes: tuple[str, ...] = ("float32", "float64")) -> Iterator[Named]:
     """Diagnose faults of the catalogue, or pairs of them, one after the other, in this process at quick profile."""
@@ -116,14 +121,14 @@ def main(arguments: list[str]) -> int:
         subjects: list[Subject] = list(random_pairs(int(arguments[1]), 0))
     else:
         subjects = [f for f in CATALOGUE.values() if not arguments or f.id in arguments]
-    right = silent = total = 0
+    right = silent = tied = total = 0
     for one in named(subjects):
-        right, silent, total = right + one.right, silent + one.silent, total + 1
-        words = "right" if one.right else "nothing" if one.silent else "WRONG"
+        right, silent, tied, total = right + one.right, silent + one.silent, tied + one.tied, total + 1
+        words = "right" if one.right else "nothing" if one.silent else "tied" if one.tied else "WRONG"
         says = ", ".join(d.name for d in one.found)
         print(f"{words:8}{one.subject:60}{one.seconds:7.2f} s  {says}", flush=True)  # noqa: T201
-    wrong = total - right - silent
-    print(f"{right} of {total} right, {silent} said that nothing fits, {wrong} wrong")  # noqa: T201
+    wrong = total - right - silent - tied
+    print(f"{right} of {total} right, {tied} tied, {silent} said that nothing fits, {wrong} wrong")  # noqa: T201
     return int(wrong > 0)
 
 
