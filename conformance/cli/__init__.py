@@ -56,6 +56,14 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
+class _Terminated(BaseException):
+    """SIGTERM came; no SystemExit, which a target in this process may raise itself and which says nothing of us."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
 def group() -> None:
@@ -75,6 +83,8 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
+    except _Terminated:
+        return TERMINATED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again when it flushes
         return BROKEN_PIPE
@@ -87,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script.  Being told to end is an orderly end, in which the worker is ended too."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows fewer characters is no reason to end
