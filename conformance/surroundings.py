@@ -150,7 +150,8 @@ class Mersenne:
     """The state of a Mersenne twister; two states are as good as equal where the later comes of drawing numbers.
 
     Libraries draw from the global generators when they compile or name things; seeding them is another matter, since
-    it repeats what the caller has drawn already.  Looking draws a number too, so that the same seed again is seen.
+    it repeats what the caller has drawn already.  Looking draws a number too, so that the same seed again is seen; who
+    seeds the same again and then draws more than was drawn before cannot be told from who only drew.
 
     Attributes:
         key, place: after that number.

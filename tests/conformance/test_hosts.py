@@ -1,7 +1,11 @@
 """A target may hang, die, raise, talk or answer nonsense: each ends as a sentence about the target, soon."""
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -263,6 +267,69 @@ def test_a_worker_gives_what_the_process_itself_gives(isolated, name):
     (here,) = in_process("GradientDescent").run([a_case()])
     for a, b in zip(apart.parameters, here.parameters, strict=True):
         assert all(x.tobytes() == y.tobytes() and x.dtype == y.dtype for x, y in zip(a, b, strict=True))
+
+
+def test_a_worker_does_not_outlive_a_harness_that_is_killed():
+    """A run that continuous integration ends the hard way must leave nothing running."""
+    script = (
+        "import os, signal\n"
+        "from conformance.hosts import Isolated\n"
+        "host = Isolated('tests.miniatures:GradientDescent', dialect=None, device='cpu').wait_until_ready()\n"
+        "print(host.mark, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE)
+    mark = ended.stdout.strip()
+    assert mark.startswith("ADAM_CONFORMANCE_WORKER=")
+    for _ in range(100):
+        if not marked(mark):
+            return
+        time.sleep(0.05)
+    pytest.fail("the worker is still there")
+
+
+def marked(mark):
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found += [process.name] if mark.encode() in (process / "environ").read_bytes() else []
+    return found
+
+
+@pytest.mark.parametrize("name", ["PromisesTooMuch", "UsesBytesAgain", "FloodsOutput"])
+def test_what_a_target_sends_takes_no_memory_of_ours(isolated, name):
+    """A worker with limits is no use where the harness itself is made to hold what it sends."""
+    host = isolated(name)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TargetError):
+            host.run([a_case(steps=1)])
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_isolation_costs_little():
+    """Issue 5 allows 1.5 s a target: what worker, warden and crossing take of the processor beyond the run."""
+    cases = [a_case(steps=10)] * 20
+
+    def seconds(make):
+        began = resources()
+        host = make()
+        for case in cases:
+            host.run([case])
+        host.close()
+        return resources() - began
+
+    apart = seconds(lambda: start("GradientDescent").wait_until_ready())
+    here = seconds(lambda: in_process("GradientDescent"))
+    assert apart - here < 1.5
+
+
+def resources():
+    """Seconds of processor time, of this process and of the children that it has waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def test_closing_twice_is_closing_once():
