@@ -74,7 +74,11 @@ def parts(evidence: Evidence, candidates: Iterable[Candidate]) -> list[Part]:
     exhibits = selected(evidence)
     found = []
     for candidate in evidence.suitable(candidates):
-        explained = tuple(e for e in exhibits if evidence.explained(candidate, e) is not None)
+        explained = tuple(
+            e
+            for e in exhibits
+            if evidence.says_something(e, candidate) and evidence.explained(candidate, e) is not None
+        )
         if explained:
             found.append(Part(candidate, explained))
     found.sort(key=lambda part: -len(part.explained))

@@ -43,6 +43,16 @@ class Exhibit:
         return self.examination.violation
 
     @property
+    def manner(self) -> str:
+        """The manner in which its cases were run, empty where plainly."""
+        return next((c.manner for run in self.runs for c in run.cases if c.manner), "")
+
+    @property
+    def refused(self) -> bool:
+        """Whether the target refused to run some of it."""
+        return any(t.refused for run in self.runs for t in run.trajectories)
+
+    @property
     def steps(self) -> int:
         """Steps of single tensors in all runs: what replaying them costs."""
         return sum(c.steps * len(c.parameters) for run in self.runs for c in run.cases)

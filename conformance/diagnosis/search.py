@@ -54,7 +54,7 @@ class Evidence:
         self.failed = tuple(dict.fromkeys(e.check.id for e in exhibits if e.violation is not None))
         self.manners = any(e.context.capabilities.manners for e in exhibits)
         self.failing = _one_of_each(e for e in exhibits if e.violation is not None)
-        self.passing = _one_of_each(e for e in exhibits if e.violation is None)
+        self.passing = _one_of_each(e for e in exhibits if e.violation is None and not e.refused)
         self._classes = _classes(exhibits)
         self._honest: dict[int, Match] = {}
 
@@ -100,11 +100,18 @@ class Evidence:
         """Without the defects of how one works with a target, where there is one way only."""
         return [c for c in candidates if self.manners or not c.other]
 
+    def says_something(self, exhibit: Exhibit, candidate: Candidate) -> bool:
+        """Whether the exhibit can speak for or against the candidate.
+
+        What is run in a manner is what an adapter makes of it, which candidates that are no framework's have none of.
+        """
+        return candidate.other is not None or not exhibit.manner
+
     def contradicts_nothing(self, candidate: Candidate) -> bool:
         """Whether what passed may have come from the candidate; some of it is tried, the quickest to replay."""
         spent = 0
         for exhibit in self.passing:
-            if self.explained(candidate, exhibit) is None:
+            if self.says_something(exhibit, candidate) and self.explained(candidate, exhibit) is None:
                 return False
             if (spent := spent + exhibit.steps) > ENOUGH:
                 return True
@@ -129,6 +136,9 @@ class Evidence:
     def _left(self, survivors: list[Survivor], exhibit: Exhibit) -> list[Survivor]:
         left = []
         for survivor in survivors:
+            if not self.says_something(exhibit, survivor.candidate):
+                left.append(survivor)
+                continue
             found = self.explained(survivor.candidate, exhibit)
             if found is not None:
                 survivor.add(exhibit, found)

@@ -83,7 +83,8 @@ class Widths:
         scalars = self._correction(x.beta1, x.t, x.c1) + self._correction(x.beta2, x.t, x.c2) + self.scalar
         divided = np.where(root == 0, 0.0, root / np.abs(x.denominator, dtype=np.float64))
         relative = divided + _ratio(dm, m) + (DENOMINATOR + STEP) * u + scalars
-        step = np.where(change == 0, _gain(x) * dm, change * relative) + self.tiny * (1 + abs(x.lr))
+        lost = self.tiny * (1 + 1 / (np.abs(x.denominator, dtype=np.float64) * np.sqrt(np.abs(x.c2))))
+        step = np.where(change == 0, _gain(x) * dm, change * relative) + lost * (1 + abs(x.lr))
         step = np.where(divided < 1, step, np.inf)
         moved = (change + dm > 0) | (old_theta != theta)
         roundings = PARAMETER * u * (theta + (old_theta if x.decay else 0.0))
