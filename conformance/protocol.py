@@ -193,7 +193,7 @@ class Run:
         held = getattr(self.session, "held_gradients", lambda: given)()
         pairs = enumerate(zip(self.case.gradients[step], held, strict=True))
         return {
-            (step, i): _plain(after)
+            (step, i): _numbers(after, before.dtype)
             for i, (before, after) in pairs
             if before is not None and not _same_bits(before, after)
         }
@@ -249,6 +249,12 @@ def _as_moments(given: Any) -> Moments:
     arrays = {k: None if held.get(k) is None else _plain(held[k]) for k in ("m", "v", "v_max")}
     step = held.get("step")
     return Moments(**arrays, step=None if step is None else float(step))
+
+
+def _numbers(held: Any, dtype: np.dtype[Any]) -> Array:
+    """A gradient as an array of its dtype; an empty one where it is gone, or is none of numbers of that dtype."""
+    array = np.zeros(0, dtype) if held is None else _plain(held)
+    return array if array.dtype == dtype else np.zeros(0, dtype)
 
 
 def _plain(given: Any) -> Array:

@@ -83,6 +83,18 @@ def test_a_number_that_acts_as_another_is_measured(piece, name: str, words: str)
     assert words in found.evidence
 
 
+def test_a_gradient_that_is_gone_after_the_step_is_a_finding() -> None:
+    """It has no numbers, in a report and over a pipe as well."""
+
+    class Gone(Adam):
+        def held_gradients(self):
+            return [None for _ in self.slots]
+
+    report = check_adam(InPieces("gone", Gone), dtypes=["float32"], profile="quick", only=ONLY, on_fail=None)
+    assert [c.id for c in report.checks if c.finding] == ["purity.gradients"]
+    assert report.diagnosis
+
+
 def test_two_faults_at_once_are_both_named() -> None:
     (found,) = _diagnosed(pair_named("m-unweighted+m-lost-on-load").target().optimizer)
     assert (set(found.name.split(" + ")), found.kind) == ({"m-unweighted", "m-lost-on-load"}, "combination")
