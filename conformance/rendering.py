@@ -359,6 +359,20 @@ def two_columns(rows: Iterable[tuple[str, str]]) -> Table:
     return grid
 
 
+_WIDEST_LABEL = 40
+"""Half a narrow terminal: beside a longer label there is no room for words."""
+
+
+def in_columns(rows: Sequence[tuple[str, str]]) -> RenderableType:
+    """Labels and words in two columns; where a label is long, the words of each below it."""
+    if max((len(label) for label, _ in rows), default=0) <= _WIDEST_LABEL:
+        return two_columns(rows)
+    lines: list[RenderableType] = []
+    for label, words in rows:
+        lines += [Text(label, overflow="ignore", no_wrap=True), Padding(Text(words), (0, 0, 0, 4))]
+    return Group(*lines)
+
+
 def explanation(found: Explanation) -> RenderableType:
     """Anything that has an id, in words."""
     title = Text.assemble((f"{found.kind} {found.id}", "bold"), f": {found.line}")

@@ -11,7 +11,7 @@ from rich.console import Console
 from adam_ref import Dialect, Hyperparameters
 from conformance.diagnosis import Diagnosis
 from conformance.identify import Fit, Identification
-from conformance.rendering import as_text, blocks, case_lines, console, identification, print_report, ulps
+from conformance.rendering import as_text, blocks, case_lines, console, identification, in_columns, print_report, ulps
 from tests.conformance.samples import (
     CASE,
     EPSILON_HAT,
@@ -253,3 +253,13 @@ class TestIdentification:
     )
     def test_none(self, found, words):
         assert words in _words(as_text(identification(found)))
+
+
+class TestListing:
+    def test_short_labels_stand_beside_their_words(self):
+        assert as_text(in_columns([("a", "one word"), ("bcd", "another")])) == "a    one word\nbcd  another\n"
+
+    def test_words_stand_below_labels_that_leave_no_room(self):
+        """An address of a target is as long as the line: its words were once squeezed into four characters."""
+        label = "package.module:Class?argument=value&other=value"
+        assert as_text(in_columns([(label, "what it is"), ("b", "c")])) == f"{label}\n    what it is\nb\n    c\n"
