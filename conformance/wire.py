@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from dataclasses import asdict, fields
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,11 +81,15 @@ def _exactly(stream: Readable, size: int) -> bytes:
     return bytes(data)
 
 
+_name = lru_cache(maxsize=64)(str)
+"""The name of a dtype; making it takes longer than sending the array."""
+
+
 def _without_arrays(value: Any, blobs: bytearray) -> Any:
     if isinstance(value, np.ndarray):
         start = len(blobs)
         blobs += value.tobytes()
-        return {"__array__": [str(value.dtype), list(value.shape), start]}
+        return {"__array__": [_name(value.dtype), list(value.shape), start]}
     if isinstance(value, dict):
         return {k: _without_arrays(v, blobs) for k, v in value.items()}
     if isinstance(value, list | tuple):
