@@ -26,7 +26,7 @@ CHECKS = [
     Check(
         id="layouts.strided",
         title="elements that lie apart are stepped as if they lay together, and those between them are left alone",
-        clauses=("LAY-1", "LAY-2"),
+        clauses=("LAY-2", "LAY-4"),
         examine=steady,
         cases=in_manners("strided", "strided-parameters", "strided-gradients", cases=shapes),
         needs=("manner:strided",),
@@ -34,7 +34,7 @@ CHECKS = [
     Check(
         id="layouts.views",
         title="parameters that are views of one buffer are stepped, and nothing else of the buffer",
-        clauses=("LAY-2",),
+        clauses=("LAY-2", "LAY-5"),
         examine=steady,
         cases=in_manners("views", cases=shapes),
         needs=("manner:views",),

@@ -140,7 +140,7 @@ def _ascending(a: Adam, x: Step) -> Array:
 honest(
     "running-powers",
     "beta^t is kept as a running product",
-    claims={"checkpoint": False},
+    claims={"checkpoint": False, "fast_forward": False},
     correction1=lambda _, x: 1 - _running(x, "power1", x.beta1),
     correction2=lambda _, x: 1 - _running(x, "power2", x.beta2),
 )
