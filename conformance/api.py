@@ -64,7 +64,8 @@ def check_adam(
 
     Args:
         target: an optimizer class of torch, a function, an object of the plug-in protocol, or an address.
-        dialect: the declared one, or its name; where it is None, what the address is listed as, or else `adam`.
+        dialect: the declared one, or its name; where it is None, `adam`, or what a name is listed as that only the
+            list of targets knows.
         dtypes: names of the parameter dtypes to try.
         device: "cpu" or "cuda".
         profile: "quick", "standard" or "thorough".

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--dialect",
     "dialect_name",
     metavar="NAME",
-    help="See `list dialects`.  [default: as TARGET is listed by `list targets`, otherwise adam]",
+    help="See `list dialects`.  [default: adam; for a name that only `list targets` knows, as it is listed there]",
 )
 @options.dtype_option
 @options.device_option

@@ -119,7 +119,7 @@ class Evidence:
 
     def confirmed(self, candidates: Iterable[Candidate], telling: Sequence[Exhibit] = ()) -> list[Survivor]:
         """The candidates that explain everything, the nearest first; `telling` exhibits are replayed before others."""
-        left = [Survivor(c) for c in candidates]
+        left = [Survivor(c) for c in candidates if any(self.says_something(e, c) for e in self.failing)]
         first = set(map(id, telling))
         spent = dict.fromkeys((True, False), 0)
         everything = (*self.failing, *self.passing)

@@ -150,9 +150,13 @@ def listing(address: str) -> Registered | None:
 
 
 def declared(address: str) -> Dialect:
-    """The dialect that `address` is taken for where nobody says otherwise: as it is listed, or else Algorithm 1."""
+    """The dialect that `address` is taken for where nobody says otherwise.
+
+    A name that only the list knows stands for what it is listed as.  What can be imported under its address is held to
+    Algorithm 1, listed or not: a class may be anything, and whoever means another dialect declares it.
+    """
     found = listing(address)
-    return ADAM if found is None else found.dialect
+    return ADAM if found is None or found.target.make is None else found.dialect
 
 
 def everything() -> list[Registered]:

@@ -148,3 +148,14 @@ class TestInterpreters:
     def test_it_is_not_this_process(self, capsys):
         assert run(["check", "--in-process", "--python", sys.executable]) == 2
         assert "--in-process leaves no choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["adam_ref.torch:Adam", "torch.optim:AdamW", "torch.optim:AdamW?fused=True"])
+def test_what_can_be_imported_is_held_to_algorithm_1(address):
+    """Taken for what it is listed as, the optimized update would conform though nobody declared epsilon-hat."""
+    assert registered(address).dialect != ADAM
+    assert declared(address) == ADAM
+
+
+def test_a_name_that_only_the_list_knows_is_held_to_what_it_is_listed_as():
+    assert declared("torch.optim:SparseAdam") == DIALECTS["epsilon-hat"]
