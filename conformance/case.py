@@ -179,7 +179,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "device": case.device,
         "regime": case.regime,
         "parameters": [array_to_json(p) for p in case.parameters],
-        "hyperparameters": [_hyper_to_json(h) for h in case.hyperparameters],
+        "hyperparameters": [hyper_to_json(h) for h in case.hyperparameters],
         "gradients": [[None if g is None else array_to_json(g) for g in step] for step in case.gradients],
         "lrs": [None if lr is None else lr.hex() for lr in case.lrs],
         "checkpoint_after": case.checkpoint_after,
@@ -219,7 +219,8 @@ def _require_coherent(case: Case) -> None:
                 raise ValueError(f"parameter {i} of {case.dtype} has an array of {array.dtype} of shape {array.shape}")
 
 
-def _hyper_to_json(hyper: Hyperparameters) -> dict[str, Any]:
+def hyper_to_json(hyper: Hyperparameters) -> dict[str, Any]:
+    """Hyperparameters as JSON values, numbers in hexadecimal."""
     return {k: v if isinstance(v, bool) else v.hex() for k, v in vars(hyper).items()}
 
 

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from adam_ref.theorems.proof import CounterexampleResult, Proof, StepResult, VariantResult
 from conformance.rendering import two_columns
 
-Told = Callable[[str], None]
-"""Is told what is being done; told "" when that is done."""
-
 _MOVED = ("alpha", "lr"), ("epsilon", "eps")
-
-
-@contextlib.contextmanager
-def watching(to: Console, total: int) -> Iterator[Told]:
-    """A bar below what is printed, where `to` is a terminal, and nothing elsewhere; gone at the end."""
-    if not to.is_terminal:
-        yield lambda _: None
-        return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=to, transient=True) as bars:
-        task = bars.add_task("", total=total)
-        yield lambda words: bars.update(task, description=words) if words else bars.advance(task)
 
 
 def brief(proof: Proof) -> RenderableType:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from time import sleep
 from typing import Any, Protocol, runtime_checkable
 
@@ -122,7 +123,6 @@ class Run:
         self.shared: list[str] = []
         self.late: list[str] = []
         self.became: list[Array] = []
-        self.noticed: list[str] = []
         self.refused = ""
         self.session: Any = None
         self._unless_refused(self._begin)
@@ -148,14 +148,24 @@ class Run:
             self.refused = str(error)
             if self.target.capabilities.state:
                 del self.parameters[len(self.moments) :]
-        if self.session is not None and hasattr(self.session, "noticed"):
-            said = self._call("noticed", lambda: list(self.session.noticed())[:_SENTENCES])
-            self.noticed = [printable(str(words), _LONGEST // 10) for words in said]
 
     def _is_refusal(self, cause: BaseException | None) -> bool:
-        if cause is None or manner_refusable(self.case):
+        """Whether what the target raised is a refusal; an answer that makes no sense has no cause, and is none."""
+        if manner_refusable(self.case):
             return cause is not None
         return isinstance(cause, ValueError) and not self.parameters and hyperparameters_refusable(self.case)
+
+    @cached_property
+    def noticed(self) -> list[str]:
+        """What went wrong that no number shows; asked for once, when the run is over."""
+        return self._sentences("noticed")
+
+    def _sentences(self, method: str) -> list[str]:
+        """What the session says there, where it says anything, as words that can be printed."""
+        if not hasattr(self.session, method):
+            return []
+        said = self._call(method, lambda: list(getattr(self.session, method)())[:_SENTENCES])
+        return [printable(str(words), _LONGEST // 10) for words in said]
 
     def step(self, step: int) -> None:
         """Make step number `step` (from 0), where the case has it and the target has not refused."""
@@ -184,9 +194,8 @@ class Run:
         self.became += changed.values()
         if self.target.capabilities.state:
             self.moments.append(self._call("state", self._state))
-        if step in (0, self.case.steps - 1) and not self.shared and hasattr(self.session, "shared_memory"):
-            said = self._call("shared_memory", lambda: list(self.session.shared_memory())[:_SENTENCES])
-            self.shared.extend(printable(str(words), _LONGEST // 10) for words in said)
+        if step in (0, self.case.steps - 1) and not self.shared:
+            self.shared = self._sentences("shared_memory")
 
     def _changed(self, step: int, given: list[Array | None]) -> dict[tuple[int, int], Array]:
         """The gradients of this step that are not what they were, and what they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,9 +31,7 @@ def _filled(gradient: Array) -> Array:
 
 def overflowing(context: Context) -> Iterable[Case]:
     """One gradient of one parameter is infinite at one step."""
-    case = several(
-        context, [Hyperparameters(lr=0.01)], shapes=((12,), (3, 4)) if context.capabilities.several else ((12,),)
-    )
+    case = several(context, [Hyperparameters(lr=0.01)], shapes=((12,), (3, 4)))
     steps = [list(step) for step in case.gradients]
     spoilt = np.array(steps[OVERFLOWS][0])
     spoilt[1] = np.inf
@@ -45,18 +43,19 @@ def skips_overflow(case: Case, context: Context) -> Examination:
     """At the step with an infinite gradient nothing moves and nothing is counted; the others are as without it."""
     seen = context.trajectory(case)
     for step, gradients in enumerate(case.gradients[: len(seen.parameters)]):
-        if all(np.isfinite(g).all() for g in gradients if g is not None):
+        if not _overflows(gradients):
             continue
         before = seen.parameters[step - 1] if step else case.parameters
         for i, (was, now) in enumerate(zip(before, seen.parameters[step], strict=True)):
             if was.tobytes() != now.tobytes():
                 words = f"the scaler found an infinity, and step {step + 1} changed parameter {i} all the same"
                 return Examination.rule(broken(words, step + 1, i), 1)
-    skipping = tuple(
-        step if all(np.isfinite(g).all() for g in step if g is not None) else (None,) * len(step)
-        for step in case.gradients
-    )
+    skipping = tuple((None,) * len(step) if _overflows(step) else step for step in case.gradients)
     return judged(replace(case, gradients=skipping), context, seen)
+
+
+def _overflows(gradients: Sequence[Array | None]) -> bool:
+    return not all(np.isfinite(g).all() for g in gradients if g is not None)
 
 
 CHECKS = [

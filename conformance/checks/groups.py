@@ -37,7 +37,11 @@ Their number and the places of the empty ones are such that up to four groups ta
 def several(
     context: Context, hypers: Sequence[Hyperparameters], steps: int = 6, shapes: Sequence[tuple[int, ...]] = SHAPES
 ) -> Case:
-    """One case with a parameter of each shape, each with ordinary gradients of its own."""
+    """One case with a parameter of each shape, each with ordinary gradients of its own.
+
+    A target that takes one parameter at a time gets one of the first shape.
+    """
+    shapes = shapes if context.capabilities.several else shapes[:1]
     fitted = [settable(h, context.capabilities) for h in hypers]
     parts = [
         _shaped(

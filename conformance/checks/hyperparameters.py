@@ -27,8 +27,7 @@ def unusual(context: Context) -> Iterable[Case]:
 def rates(context: Context) -> Iterable[Case]:
     """A learning rate that changes."""
     hyper = settable(Hyperparameters(lr=0.0625), context.capabilities)
-    case = several(context, [hyper], shapes=((12,), (3, 4)) if context.capabilities.several else ((12,),))
-    yield replace(case, lrs=RATES)
+    yield replace(several(context, [hyper], shapes=((12,), (3, 4))), lrs=RATES)
 
 
 CHECKS = [

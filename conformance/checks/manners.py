@@ -32,11 +32,10 @@ def in_manners(*names: str, cases: Cases) -> Cases:
 def shapes(context: Context) -> Iterable[Case]:
     """Tensors of several shapes, half of them away from zero; with AMSGrad and decay too, where these can be had."""
     claims = context.capabilities
-    listed = SHAPES if claims.several else SHAPES[:1]
     plain = Hyperparameters(lr=0.05, beta2=0.9)
     rich = plain.with_(amsgrad=True, weight_decay=0.1 if claims.weight_decay else 0.0)
     for hyper in dict.fromkeys(settable(h, claims) for h in (plain, rich)):
-        yield several(context, [hyper], shapes=listed)
+        yield several(context, [hyper], shapes=SHAPES)
 
 
 def steady(case: Case, context: Context) -> Examination:
@@ -46,20 +45,23 @@ def steady(case: Case, context: Context) -> Examination:
 
 def judged(case: Case, context: Context, seen: Trajectory) -> Examination:
     """The same for a run that was made."""
-    if seen.noticed:
-        return Examination.rule(broken(seen.noticed[0], len(seen.parameters)), 1)
     made = case.up_to(len(seen.parameters))
-    examined = inside_enclosure(made, context, trajectory=seen) if made.steps else Examination()
-    return replace(examined, unjudged=refusal(seen).unjudged) if seen.refused else examined
+    return _unless_said(seen, lambda: inside_enclosure(made, context, trajectory=seen) if made.steps else Examination())
 
 
 def as_without(case: Case, context: Context, words: str) -> Examination:
     """Bit for bit what the same run gives plainly and without its checkpoint; or a refusal."""
     plain = context.trajectory(replace(case, manner="", checkpoint_after=None))
     seen = context.trajectory(case)
+    facts = len(seen.parameters) * case.elements
+    return _unless_said(seen, lambda: Examination.rule(first_difference(plain, seen, words), facts))
+
+
+def _unless_said(seen: Trajectory, examine: Callable[[], Examination]) -> Examination:
+    """What was noticed is broken, whatever the numbers are; where the target refused, that goes with what they say."""
     if seen.noticed:
         return Examination.rule(broken(seen.noticed[0], len(seen.parameters)), 1)
-    examined = Examination.rule(first_difference(plain, seen, words), len(seen.parameters) * case.elements)
+    examined = examine()
     return replace(examined, unjudged=refusal(seen).unjudged) if seen.refused else examined
 
 

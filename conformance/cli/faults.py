@@ -97,8 +97,8 @@ def _names(which: Sequence[str], pairs: int | None, seed: int) -> list[str]:
 
 
 def _cells(names: Sequence[str], terms: Terms, jobs: int | None, *, colour: bool) -> list[Cell]:
+    from conformance.cli.bars import watching
     from conformance.faults.parallel import trials
-    from conformance.proofs import watching
     from conformance.rendering import console
 
     cells: list[Cell] = []

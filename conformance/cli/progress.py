@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
 from conformance.checks import Check
+from conformance.cli.bars import bars
 from conformance.rendering import console
 from conformance.report import CheckResult
 from conformance.suite import Progress
@@ -17,13 +18,8 @@ from conformance.suite import Progress
 @contextlib.contextmanager
 def progress(*, colour: bool = True) -> Iterator[Progress]:
     """Shows how far the run is where standard error is a terminal, and nothing elsewhere; gone when the run ends."""
-    to = console(colour=colour, stderr=True)
-    if not to.is_terminal:
-        yield Progress()
-        return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=to, transient=True, redirect_stdout=False) as bars:
-        yield _Bar(bars, bars.add_task("importing the target", total=None))
+    with bars(console(colour=colour, stderr=True), redirect_stdout=False) as shown:
+        yield Progress() if shown is None else _Bar(shown, shown.add_task("importing the target", total=None))
 
 
 class _Bar(Progress):

@@ -70,10 +70,11 @@ def _need_sympy() -> None:
 def _proved(names: Sequence[str], jobs: int | None, *, printing: bool, colour: bool) -> list[Proof]:
     """Prove, and print each theorem as it is done; a single one with its steps, as they are verified."""
     from conformance import proofs
+    from conformance.cli.bars import watching
     from conformance.rendering import console
 
     to = console(colour=colour, stderr=not printing)
-    with proofs.watching(to, len(names)) as told:
+    with watching(to, len(names)) as told:
         found = []
         for proof in _proofs(names, jobs, told):
             found.append(proof)

@@ -20,10 +20,9 @@ from conformance.case import Trajectory
 from conformance.checks.base import LONG
 from conformance.diagnosis.candidates import HONEST, Candidate
 from conformance.diagnosis.evidence import Exhibit, Together
-from conformance.diagnosis.replay import replayed
+from conformance.diagnosis.replay import moves, replayed
 from conformance.diagnosis.result import COMBINATION
 from conformance.diagnosis.search import Evidence, Survivor
-from conformance.faults.adam import flat
 
 SELECTED = 8
 """Failing cases that candidates are held against one by one."""
@@ -99,8 +98,8 @@ def pairs(evidence: Evidence, some: Sequence[Part], candidates: Sequence[Candida
 
 def adding_up(evidence: Evidence, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The pairs whose effects on the steps add up best to what was seen."""
-    exhibits = [e for e in evidence.failing if len(e.runs) == 1 and len(e.runs[0].cases) == 1 and e.steps >= STEPS]
-    probes = [_Probe(e) for e in exhibits if len(e.runs[0].cases[0].parameters) == 1 and not _refused(e)][:2]
+    alone = [e for e in evidence.failing if e.alone is not None and e.steps >= STEPS and not e.refused]
+    probes = [_Probe(e) for e in alone if len(e.runs[0].cases[0].parameters) == 1][:2]
     if not probes:
         return []
     seen = np.concatenate([probe.effect(probe.exhibit.runs[0].trajectories[0]) for probe in probes])
@@ -111,10 +110,6 @@ def adding_up(evidence: Evidence, candidates: Sequence[Candidate]) -> list[Candi
     best = np.argsort(misfit, axis=None, kind="stable")[:PROPOSED]
     places = zip(*np.unravel_index(best, misfit.shape), strict=True)
     return [pair for i, j in places if (pair := joint(candidates[i], candidates[j])) is not None]
-
-
-def _refused(exhibit: Exhibit) -> bool:
-    return any(t.refused for t in exhibit.runs[0].trajectories)
 
 
 class _Probe:
@@ -142,8 +137,7 @@ class _Probe:
         return effect
 
     def _steps(self, made: Trajectory) -> Array:
-        rows = [self.case.parameters[0], *(parameters[0] for parameters in made.parameters[:STEPS])]
-        return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64) for row in rows]), axis=0)
+        return moves(self.case, made)[:STEPS]
 
 
 _CLIPPED = 3.0

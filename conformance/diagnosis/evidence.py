@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from conformance.case import Case, Trajectory
 from conformance.checks.base import Check, Context, Examination
@@ -43,6 +44,13 @@ class Exhibit:
         return self.examination.violation
 
     @property
+    def alone(self) -> tuple[Case, Trajectory] | None:
+        """The case and its trajectory, where the check made one run of one case to decide."""
+        if len(self.runs) != 1 or len(self.runs[0].cases) != 1:
+            return None
+        return self.runs[0].cases[0], self.runs[0].trajectories[0]
+
+    @property
     def manner(self) -> str:
         """The manner in which its cases were run, empty where plainly."""
         return next((c.manner for run in self.runs for c in run.cases if c.manner), "")
@@ -70,10 +78,19 @@ class Exhibit:
 
 @dataclass
 class Recorder:
-    """Keeps every case that was examined, and the runs made for it."""
+    """Keeps of the cases that were examined, and of the runs made for them, what a diagnosis asks for.
 
-    exhibits: list[Exhibit] = field(default_factory=list)
+    That is, of each check in each dtype, the case that is quickest to replay: of those that failed, of those that were
+    refused, and of those that passed in each accuracy class.  All of them would be more than the memory holds.
+    """
+
+    _kept: dict[tuple[Any, ...], Exhibit] = field(default_factory=dict)
     _runs: list[Together] = field(default_factory=list)
+
+    @property
+    def exhibits(self) -> list[Exhibit]:
+        """What is kept, in the order in which the first of each kind came."""
+        return list(self._kept.values())
 
     def ran(self, cases: Sequence[Case], trajectories: Sequence[Trajectory]) -> None:
         """Cases were run together."""
@@ -81,13 +98,17 @@ class Recorder:
 
     def examined(self, check: Check, context: Context, case: Case, examination: Examination) -> None:
         """The runs since the last call decided about `case`."""
-        self.exhibits.append(Exhibit(check, context, case, examination, tuple(self._runs)))
+        found = Exhibit(check, context, case, examination, tuple(self._runs))
+        kind = found.violation is not None, found.refused, examination.accuracy
+        key = check.id, context.dtype, *kind
+        if key not in self._kept or found.steps < self._kept[key].steps:
+            self._kept[key] = found
         self._runs.clear()
 
     @property
     def findings(self) -> int:
         """How many of them failed."""
-        return sum(e.violation is not None for e in self.exhibits)
+        return sum(e.violation is not None for e in self._kept.values())
 
     def forget(self) -> None:
         """The runs since the last call decided about nothing: they made a case smaller."""

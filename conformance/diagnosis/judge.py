@@ -40,18 +40,16 @@ def _dialects(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
     failing = [
         (e.check.id, seen)
         for e in evidence.failing
-        if e.violation is not None and e.violation.quantity in QUANTITIES and (seen := _alone(e))
+        if e.violation is not None and e.violation.quantity in QUANTITIES and (seen := _short(e))
     ]
-    passing = [seen for e in evidence.passing if e.examination.worst.step and (seen := _alone(e))]
+    passing = [seen for e in evidence.passing if e.examination.worst.step and (seen := _short(e))]
     flushing = any(e.context.capabilities.flush_to_zero for e in evidence.failing)
     return other_dialects(failing, passing[:MOST_PASSING], declared, flush_to_zero=flushing)
 
 
-def _alone(exhibit: Exhibit) -> Seen | None:
-    """The one run of an exhibit that has no other."""
-    if len(exhibit.runs) != 1 or len(exhibit.runs[0].cases) != 1 or exhibit.runs[0].cases[0].steps > LONGEST_EVIDENCE:
-        return None
-    return exhibit.runs[0].cases[0], exhibit.runs[0].trajectories[0]
+def _short(exhibit: Exhibit) -> Seen | None:
+    """The one run of an exhibit that has no other, if it is not too long."""
+    return None if exhibit.alone is None or exhibit.alone[0].steps > LONGEST_EVIDENCE else exhibit.alone
 
 
 def _faults(evidence: Evidence) -> list[Diagnosis]:

@@ -139,6 +139,12 @@ def replayed(candidate: Candidate, exhibit: Exhibit) -> Trajectory | None:
         return None
 
 
+def moves(case: Case, made: Trajectory) -> Array:
+    """By how much each step moved each number of the first parameter, shape (steps, numbers), in float64."""
+    rows = [case.parameters[0], *(parameters[0] for parameters in made.parameters)]
+    return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64) for row in rows]), axis=0)
+
+
 def _target(candidate: Candidate, exhibit: Exhibit) -> Target:
     return candidate.other() if candidate.other else stand_in(candidate, exhibit, CLASS_A)
 

@@ -13,21 +13,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from adam_ref.formats import FORMATS, named_format
-from conformance.case import Trajectory
 from conformance.diagnosis.candidates import Candidate
 from conformance.diagnosis.evidence import Exhibit
-from conformance.diagnosis.replay import replayed
+from conformance.diagnosis.replay import moves, replayed
 from conformance.diagnosis.result import VALUE
 from conformance.diagnosis.search import Evidence, Survivor
 from conformance.diagnosis.widths import DENOMINATOR, STEP
-from conformance.faults.adam import Adam, Step, flat, rounded_scalar
+from conformance.faults.adam import Adam, Step, rounded_scalar
 from conformance.faults.catalogue import Piece
 
 Given = Callable[[Adam, Step], float]
@@ -102,9 +100,9 @@ def rounded_scalars() -> list[Candidate]:
 
 def _plain(exhibit: Exhibit) -> bool:
     """Whether an exhibit is one run of one tensor, in a few steps."""
-    if len(exhibit.runs) != 1 or len(exhibit.runs[0].cases) != 1 or exhibit.runs[0].trajectories[0].refused:
+    if exhibit.alone is None or exhibit.refused:
         return False
-    case = exhibit.runs[0].cases[0]
+    case, _ = exhibit.alone
     return len(case.parameters) == 1 and case.steps <= _LONGEST and not case.manner
 
 
@@ -136,7 +134,7 @@ def _pieces(knob: Knob, factor: float) -> Mapping[str, Piece]:
 
 def _fit(knob: Knob, exhibit: Exhibit) -> tuple[float, float] | None:
     """The factor, and how far rounding leaves it open; `None` where the steps do not depend on it."""
-    seen = _steps(exhibit, exhibit.runs[0].trajectories[0])
+    seen = moves(exhibit.runs[0].cases[0], exhibit.runs[0].trajectories[0])
     at = partial(_steps_at, knob, exhibit)
     log, moved, largest = 0.0, math.inf, 0.0
     for _ in range(ITERATIONS):
@@ -161,9 +159,4 @@ def _fit(knob: Knob, exhibit: Exhibit) -> tuple[float, float] | None:
 
 def _steps_at(knob: Knob, exhibit: Exhibit, factor: float) -> Array | None:
     made = replayed(Candidate("", "", VALUE, _pieces(knob, factor)), exhibit)
-    return None if made is None else _steps(exhibit, made)
-
-
-def _steps(exhibit: Exhibit, made: Trajectory) -> Array:
-    rows: list[Any] = [exhibit.runs[0].cases[0].parameters[0], *(step[0] for step in made.parameters)]
-    return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64) for row in rows]), axis=0)
+    return None if made is None else moves(exhibit.runs[0].cases[0], made)

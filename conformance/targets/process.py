@@ -18,7 +18,7 @@ from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from adam_ref.formats import COMPONENTS, named_format
 from conformance.capabilities import Capabilities, CapabilityError
-from conformance.case import Moments, from_numbers, to_hex, to_numbers
+from conformance.case import Moments, from_numbers, hyper_to_json, to_hex, to_numbers
 from conformance.targets.program import PATIENCE, Answer, Examine, Program, TalkError
 
 PROTOCOL = "adam-conformance/process/1"
@@ -74,7 +74,7 @@ class Process:
             dtype=str(parameters[0].dtype),
             shapes=[list(p.shape) for p in parameters],
             parameters=[to_hex(p) for p in parameters],
-            hyperparameters=[_named(h) for h in hyperparameters],
+            hyperparameters=[hyper_to_json(h) for h in hyperparameters],
         )
         for i, (sent, back) in enumerate(zip(parameters, held, strict=True)):
             self._require_same(i, sent, back)
@@ -157,10 +157,6 @@ def _hello(answer: Answer) -> tuple[str, str, Capabilities]:
         return str(answer["name"]), str(answer["version"]), Capabilities.of(claims)
     except (CapabilityError, AttributeError) as error:
         raise ValueError(f"the capabilities make no sense: {error}") from error
-
-
-def _named(hyper: Hyperparameters) -> dict[str, Any]:
-    return {k: v if isinstance(v, bool) else v.hex() for k, v in vars(hyper).items()}
 
 
 def _arrays(answer: Answer, name: str, like: Sequence[Array]) -> list[Array]:

@@ -10,7 +10,7 @@ import copy
 import io
 import pickle
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -19,8 +19,14 @@ from adam_ref.arrays import Array
 from conformance.targets.tensors import to_torch
 
 Parameters = list[torch.nn.Parameter]
-Make = Callable[[Any, Sequence[Hyperparameters]], torch.optim.Optimizer]
-"""Makes the optimizer of parameters and of one entry of hyperparameters for each."""
+
+
+class Make(Protocol):
+    """Makes the optimizer of parameters and of one entry of hyperparameters for each; `more` goes before these."""
+
+    def __call__(
+        self, tensors: Parameters, hyperparameters: Sequence[Hyperparameters], **more: Any
+    ) -> torch.optim.Optimizer: ...
 
 
 class Plainly:
@@ -259,7 +265,7 @@ class TensorLr(Plainly):
 
     def made(self, make: Make, tensors: Parameters, hypers: Sequence[Hyperparameters]) -> torch.optim.Optimizer:
         lr = torch.tensor(hypers[0].lr, dtype=torch.float64, device=self.device)
-        return make(tensors, hypers, lr=lr)  # type: ignore[call-arg]
+        return make(tensors, hypers, lr=lr)
 
 
 class Scheduled(Plainly):

@@ -212,7 +212,7 @@ class TorchSession:
     def step(self, gradients: Sequence[Array | None]) -> list[Array]:
         """Give each parameter its gradient and step."""
         self.way.step(self, gradients)
-        return [to_numpy(t) for t in self.tensors]
+        return self.held_parameters()
 
     def held_gradients(self) -> list[Array | None]:
         """`.grad` of each parameter as it is now."""
@@ -274,18 +274,19 @@ class TorchSession:
         for i, t in enumerate(self.tensors):
             state = self.optimizer.state.get(t, {})
             held += [(f"{k} of parameter {i}", s) for k, s in state.items() if torch.is_tensor(s) and s.numel()]
-        return list(_overlaps(held))
+        names = [name for name, _ in held]
+        return [f"{names[i]} and {names[j]} share memory" for i, j in sorted(_overlaps([t for _, t in held]))]
 
 
-def _overlaps(held: Iterable[tuple[str, torch.Tensor]]) -> Iterator[str]:
-    """Each tensor that begins before one that begins no later has ended."""
-    spans = [(t.data_ptr(), t.data_ptr() + t.numel() * t.element_size(), name) for name, t in held if t.numel()]
-    end, holder = 0, ""
-    for begins, ends, name in sorted(spans, key=lambda span: span[:2]):
+def _overlaps(tensors: Iterable[torch.Tensor]) -> Iterator[tuple[int, int]]:
+    """Places of two tensors, the smaller first, of which the one begins before the other has ended."""
+    spans = [(t.data_ptr(), t.data_ptr() + t.numel() * t.element_size(), i) for i, t in enumerate(tensors) if t.numel()]
+    end, holder = 0, -1
+    for begins, ends, i in sorted(spans):
         if begins < end:
-            yield f"{holder} and {name} share memory"
+            yield min(holder, i), max(holder, i)
         if ends > end:
-            end, holder = ends, name
+            end, holder = ends, i
 
 
 def _step_parameters(cls: type[Any]) -> list[inspect.Parameter]:

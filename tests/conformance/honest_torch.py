@@ -14,11 +14,8 @@ def _ran(closure):
         return closure()
 
 
-class FlatMoments(Optimizer):
-    """Moments without axes, a lerp, the root of the correction taken first; a counter that is a tensor."""
-
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+class OneByOne(Optimizer):
+    """Steps one parameter after the other."""
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -28,6 +25,13 @@ class FlatMoments(Optimizer):
                 if p.grad is not None:
                     self.one(group, p)
         return loss
+
+
+class FlatMoments(OneByOne):
+    """Moments without axes, a lerp, the root of the correction taken first; a counter that is a tensor."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def one(self, group, p):
         state, (beta1, beta2) = self.state[p], group["betas"]
@@ -69,21 +73,12 @@ class OverData(Optimizer):
         p.data = p.data - group["lr"] * m_hat / (v_hat.sqrt() + group["eps"])
 
 
-class OwnTable(Optimizer):
+class OwnTable(OneByOne):
     """State in a table of its own, which its checkpoints carry and its copies do not."""
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
         self.table = {}
-
-    @torch.no_grad()
-    def step(self, closure=None):
-        loss = _ran(closure)
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self.one(group, p)
-        return loss
 
     def one(self, group, p):
         (beta1, beta2), (t, m, v) = group["betas"], self.table.get(p, (0, 0 * p, 0 * p))

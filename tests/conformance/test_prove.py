@@ -11,6 +11,7 @@ pytest.importorskip("z3")
 from adam_ref import theorems
 from adam_ref.theorems.parallel import cores, prove_all
 from conformance import cli, proofs
+from conformance.cli.bars import watching
 from conformance.rendering import as_text
 
 
@@ -127,7 +128,7 @@ def test_a_bar_appears_in_a_terminal_alone():
 
     for terminal in (False, True):
         out = io.StringIO()
-        with proofs.watching(Console(file=out, force_terminal=terminal), 1) as told:
+        with watching(Console(file=out, force_terminal=terminal), 1) as told:
             told("proving T1")
             told("")
         assert bool(out.getvalue()) is terminal

@@ -10,6 +10,7 @@ import pytest
 from adam_ref import ADAM, Dialect
 from conformance import check_adam
 from conformance.diagnosis import Diagnosis
+from conformance.diagnosis.evidence import Recorder
 from conformance.diagnosis.measure import named
 from conformance.diagnosis.search import Evidence
 from conformance.faults import CATALOGUE
@@ -120,3 +121,22 @@ def test_candidates_that_no_finding_can_speak_for_are_not_replayed():
     evidence.passing = [SimpleNamespace(manner="", violation=None, steps=1)]
     of_the_update = SimpleNamespace(other=None)
     assert evidence.confirmed([of_the_update] * 3) == []
+
+
+def test_of_cases_that_came_out_alike_the_quickest_to_replay_is_kept():
+    """Every trajectory of a thorough run would be more than the memory holds; a lesser class must not be forgotten."""
+
+    def examined(steps, violation=None, accuracy="A"):
+        case = SimpleNamespace(steps=steps, parameters=(None,), elements=1, manner="")
+        recorder.ran([case], [SimpleNamespace(refused="")])
+        outcome = SimpleNamespace(violation=violation, accuracy=accuracy)
+        recorder.examined(SimpleNamespace(id="a.check"), SimpleNamespace(dtype="float32"), case, outcome)
+
+    recorder = Recorder()
+    for steps in (9, 3, 5):
+        examined(steps)
+    examined(7, accuracy="B")
+    examined(8, violation="outside", accuracy=None)
+    kept = [(e.steps, e.violation, e.examination.accuracy) for e in recorder.exhibits]
+    assert kept == [(3, None, "A"), (7, None, "B"), (8, "outside", None)]
+    assert recorder.findings == 1
