@@ -16,7 +16,7 @@ from adam_ref import ADAM, Dialect
 from adam_ref.dialect import DialectError, named_dialect
 from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.checks import CHECKS, Check
-from conformance.hosts import InProcess
+from conformance.isolation.hosts import InProcess
 from conformance.protocol import TargetError, raised
 from conformance.report import ERROR, FAIL, SKIP, CheckResult, Report
 from conformance.suite import Plan, iterate, not_run, run, run_one
@@ -91,7 +91,8 @@ def check_adam(
     except TargetError as error:
         report = not_run(plan, str(error))
     if report.exit_code != 0 and on_fail is not None:
-        from conformance.rendering import as_text, blocks
+        from conformance.rendering.reports import blocks
+        from conformance.rendering.terminal import as_text
 
         message = "\n" + as_text(*blocks(report))
         if on_fail == "raise":
@@ -188,7 +189,8 @@ class BoundCheck:
 
 
 def _text(result: CheckResult) -> str:
-    from conformance.rendering import as_text, finding
+    from conformance.rendering.reports import finding
+    from conformance.rendering.terminal import as_text
 
     assert result.finding is not None
     return "\n" + as_text(finding(result.finding))

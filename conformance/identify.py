@@ -15,7 +15,7 @@ from conformance.case import Case
 from conformance.cases.build import pinned_cases
 from conformance.cases.regimes import REGIMES
 from conformance.diagnosis import FAMILIES, Seen, class_of
-from conformance.hosts import Host
+from conformance.isolation.hosts import Host
 from conformance.protocol import TargetError
 
 SCHEMA = "adam-conformance/identification/1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.checks import CHECKS
-from conformance.hosts import Host
+from conformance.isolation.hosts import Host
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, CheckResult, Recorded
 from conformance.suite import Plan

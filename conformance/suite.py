@@ -17,7 +17,7 @@ from conformance.commands import to_check
 from conformance.compare import Violation, Worst
 from conformance.diagnosis import Diagnosis
 from conformance.diagnosis.evidence import Recorder
-from conformance.hosts import Host, environment
+from conformance.isolation.hosts import Host, environment
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
 from conformance.shrink import shrink

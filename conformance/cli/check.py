@@ -9,7 +9,7 @@ import click
 
 from conformance.cli import options
 from conformance.cli.opening import Opening, opening
-from conformance.limits import Limits
+from conformance.isolation.limits import Limits
 from conformance.usage import UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _write(report: Report, output: Path | None, junit: Path | None) -> None:
 
         options.write(output, to_text(report))
     if junit is not None:
-        from conformance.junit import to_xml
+        from conformance.rendering.junit import to_xml
 
         options.write(junit, to_xml(report))
 
@@ -124,6 +124,7 @@ def _show(report: Report, form: str, output: Path | None, *, colour: bool) -> No
 
         click.echo(to_text(report), nl=False)
         return
-    from conformance.rendering import console, print_report
+    from conformance.rendering.reports import print_report
+    from conformance.rendering.terminal import console
 
     print_report(report, console(colour=colour), None if output is None else str(output))

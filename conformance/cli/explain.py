@@ -11,7 +11,8 @@ import click
 def explain(name: str, no_color: bool) -> None:
     """Say in words what a clause, check, regime, dialect, theorem, fault or target is."""
     from conformance import explain as words
-    from conformance.rendering import console, explanation
+    from conformance.rendering.reports import explanation
+    from conformance.rendering.terminal import console
 
     to = console(colour=not no_color)
     for number, found in enumerate(words.explain(name)):

@@ -99,7 +99,7 @@ def _names(which: Sequence[str], pairs: int | None, seed: int) -> list[str]:
 def _cells(names: Sequence[str], terms: Terms, jobs: int | None, *, colour: bool) -> list[Cell]:
     from conformance.cli.bars import watching
     from conformance.faults.parallel import trials
-    from conformance.rendering import console
+    from conformance.rendering.terminal import console
 
     cells: list[Cell] = []
     with watching(console(colour=colour, stderr=True), len(names)) as told:
@@ -117,8 +117,8 @@ def _show(evidence: Evidence, form: str, output: Path | None, *, colour: bool) -
     if form == "json":
         click.echo(text, nl=False)
         return
-    from conformance.matrices import blocks
-    from conformance.rendering import console
+    from conformance.rendering.matrices import blocks
+    from conformance.rendering.terminal import console
 
     to = console(colour=colour)
     for thing in blocks(evidence):

@@ -8,7 +8,7 @@ import click
 
 from conformance.cli import options
 from conformance.cli.opening import opening
-from conformance.limits import Limits
+from conformance.isolation.limits import Limits
 
 
 @click.command(
@@ -45,7 +45,8 @@ def identify(
     if form == "json":
         click.echo(json.dumps(found.to_json(), indent=1, allow_nan=False))
     else:
-        from conformance.rendering import console, identification
+        from conformance.rendering.reports import identification
+        from conformance.rendering.terminal import console
 
         console(colour=not no_color).print(identification(found), crop=False)
     return found.exit_code

@@ -11,6 +11,6 @@ import click
 def listing(what: str, no_color: bool) -> None:
     """List WHAT: checks, clauses, dialects, regimes, targets, theorems or faults."""
     from conformance.explain import listed
-    from conformance.rendering import console, in_columns
+    from conformance.rendering.terminal import console, in_columns
 
     console(colour=not no_color).print(in_columns(listed(what)), crop=False)

@@ -14,7 +14,7 @@ from conformance.usage import UsageError, near
 if TYPE_CHECKING:
     from conformance.field.judge import Interpreter
     from conformance.field.record import Record
-    from conformance.limits import Limits
+    from conformance.isolation.limits import Limits
     from conformance.targets.registry import Registered
 
 

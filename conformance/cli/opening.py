@@ -11,8 +11,8 @@ from conformance.usage import UsageError
 
 if TYPE_CHECKING:
     from adam_ref import Dialect
-    from conformance.hosts import Host, Isolated
-    from conformance.limits import Limits
+    from conformance.isolation.hosts import Host, Isolated
+    from conformance.isolation.limits import Limits
 
 
 class Opening:
@@ -46,7 +46,7 @@ class Opening:
         self.address, self.dialect, self.device = address, dialect, device
         self.worker: Isolated | None = None
         if not in_process:
-            from conformance.hosts import Isolated
+            from conformance.isolation.hosts import Isolated
 
             self.worker = Isolated(address, dialect=dialect, device=device, limits=limits, python=python)
 
@@ -54,7 +54,7 @@ class Opening:
         """The target, ready to run; raises `TargetError` where it cannot be."""
         if self.worker is not None:
             return self.worker.wait_until_ready()
-        from conformance.hosts import InProcess
+        from conformance.isolation.hosts import InProcess
         from conformance.targets import load_target
 
         return InProcess(load_target(self.address, dialect=self.dialect, device=self.device))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conformance.limits import GIB, Limits
+from conformance.isolation.limits import GIB, Limits
 from conformance.usage import UsageError
 
 if TYPE_CHECKING:

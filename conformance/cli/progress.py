@@ -10,7 +10,7 @@ from rich.progress import TaskID
 
 from conformance.checks import Check
 from conformance.cli.bars import bars
-from conformance.rendering import console
+from conformance.rendering.terminal import console
 from conformance.report import CheckResult
 from conformance.suite import Progress
 

@@ -69,9 +69,9 @@ def _need_sympy() -> None:
 
 def _proved(names: Sequence[str], jobs: int | None, *, printing: bool, colour: bool) -> list[Proof]:
     """Prove, and print each theorem as it is done; a single one with its steps, as they are verified."""
-    from conformance import proofs
     from conformance.cli.bars import watching
-    from conformance.rendering import console
+    from conformance.rendering import proofs
+    from conformance.rendering.terminal import console
 
     to = console(colour=colour, stderr=not printing)
     with watching(to, len(names)) as told:
@@ -98,7 +98,7 @@ def _proofs(names: Sequence[str], jobs: int | None, told: Callable[[str], None])
 
 def _print(proof: Proof, to: Console, *, in_full: bool) -> None:
     from adam_ref.theorems import THEOREMS
-    from conformance import proofs
+    from conformance.rendering import proofs
 
     theorem = THEOREMS[proof.theorem] if in_full else None
     parts = [proofs.brief(proof)]

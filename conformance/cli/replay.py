@@ -6,7 +6,7 @@ import click
 
 from conformance.cli import options
 from conformance.cli.opening import opening
-from conformance.limits import Limits
+from conformance.isolation.limits import Limits
 from conformance.usage import UsageError
 
 
@@ -22,7 +22,8 @@ def replay(which: str, limits: Limits, python: str | None, in_process: bool, no_
     with opening(
         recorded.target, recorded.dialect, recorded.device, limits, in_process=in_process, python=python
     ) as begun:
-        from conformance.rendering import console, replayed
+        from conformance.rendering.reports import replayed
+        from conformance.rendering.terminal import console
         from conformance.replay import not_again, run_again
 
         try:

@@ -23,7 +23,7 @@ from conformance.diagnosis.result import DIALECT, NONE, Diagnosis
 from conformance.faults import CATALOGUE
 from conformance.faults.matrix import Drawn, Subject
 from conformance.faults.pairs import JOINT, random_pairs
-from conformance.hosts import InProcess
+from conformance.isolation.hosts import InProcess
 from conformance.protocol import TargetError
 from conformance.suite import Plan, Tally
 

@@ -15,7 +15,7 @@ from adam_ref import Dialect
 from conformance.case import Case
 from conformance.checks import CHECKS, Check, Context, Examination
 from conformance.compare import remembering
-from conformance.hosts import InProcess
+from conformance.isolation.hosts import InProcess
 from conformance.protocol import Target, TargetError
 from conformance.strength import strongest_first
 from conformance.suite import Plan, Tally

@@ -12,9 +12,9 @@ from adam_ref.enclosure import ACCURACY_CLASSES
 from adam_ref.formats import FLOAT32
 from conformance.field.record import Record, outcome, record
 from conformance.field.worst import Deviation, Search
-from conformance.hosts import Host, Isolated
-from conformance.interpreters import versions
-from conformance.limits import Limits
+from conformance.isolation.hosts import Host, Isolated
+from conformance.isolation.interpreters import versions
+from conformance.isolation.limits import Limits
 from conformance.protocol import TargetError
 from conformance.suite import Plan, not_run, run
 from conformance.targets.registry import Registered

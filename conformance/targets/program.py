@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
+from conformance.isolation.pipes import THEIR_PYTHONPATH, Channel, FloodError
 from conformance.protocol import TargetError
 from conformance.targets.addresses import words_of
 

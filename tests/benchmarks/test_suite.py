@@ -18,7 +18,7 @@ import time
 import pytest
 
 from conformance.faults import CATALOGUE, HONEST
-from conformance.hosts import InProcess
+from conformance.isolation.hosts import InProcess
 from conformance.report import FAIL
 from conformance.suite import Plan, Progress, run
 

@@ -58,7 +58,7 @@ def test_every_manner_is_used_by_a_check():
 
 
 def context_of_everything():
-    from conformance.hosts import InProcess
+    from conformance.isolation.hosts import InProcess
     from conformance.suite import Plan
 
     host = InProcess(adapt(torch.optim.Adam))

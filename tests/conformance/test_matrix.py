@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from conformance import cli, matrices, strength
+from conformance import cli, strength
 from conformance.checks import CHECKS
 from conformance.faults import CATALOGUE, HONEST, Matrix, kill_matrix, pairs, random_pairs, subject_named
 from conformance.faults.catalogue import CatalogueError
 from conformance.faults.evidence import Evidence, costs, own_clauses, strongest_first, witnesses
 from conformance.faults.matrix import Cell, Terms
 from conformance.faults.parallel import trials
-from conformance.rendering import as_text
+from conformance.rendering import matrices
+from conformance.rendering.terminal import as_text
 from conformance.targets import load_target
 
 FEW = ("update.few-roundings", "purity.gradients")

@@ -10,9 +10,10 @@ pytest.importorskip("z3")
 
 from adam_ref import theorems
 from adam_ref.theorems.parallel import cores, prove_all
-from conformance import cli, proofs
+from conformance import cli
 from conformance.cli.bars import watching
-from conformance.rendering import as_text
+from conformance.rendering import proofs
+from conformance.rendering.terminal import as_text
 
 
 @pytest.fixture(scope="module")

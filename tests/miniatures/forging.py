@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 
-from conformance import wire
 from conformance.case import Trajectory
+from conformance.isolation import wire
 from tests.miniatures.base import FOREVER, RightAdam
 
 

@@ -6,7 +6,7 @@ import pytest
 from adam_ref import ADAM, CLASS_A, Hyperparameters
 from conformance.case import Case
 from conformance.field.worst import ELEMENTS, Search, deviations
-from conformance.hosts import InProcess
+from conformance.isolation.hosts import InProcess
 from conformance.targets import adapt
 from tests.miniatures import adam
 

@@ -21,7 +21,7 @@ from conformance import check_adam
 from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Case, from_hex, from_numbers, to_hex
 from conformance.cli import run
-from conformance.hosts import InProcess, Isolated
+from conformance.isolation.hosts import InProcess, Isolated
 from conformance.protocol import TargetError
 from conformance.smoke import connected, conversation, examined, stops, validator
 from conformance.specs import protocol_schema
@@ -364,7 +364,7 @@ def test_what_cannot_be_started_says_why(command):
 
 def test_a_hang_in_a_worker_is_named_too():
     """The worker waits half as long for its program as we for the worker, and so can say what it waited for."""
-    from conformance.limits import Limits
+    from conformance.isolation.limits import Limits
 
     host = Isolated(f"process:{program('NeverAnswers')}", dialect=None, device="cpu", limits=Limits(answer=8.0))
     try:

@@ -9,7 +9,7 @@ import torch
 from adam_ref import Hyperparameters
 from conformance import check_adam
 from conformance.case import Case
-from conformance.hosts import InProcess
+from conformance.isolation.hosts import InProcess
 from conformance.protocol import TargetError
 from conformance.targets import adapt
 from conformance.targets.torch_optim import TorchOptimizer

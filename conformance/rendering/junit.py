@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from conformance.rendering import as_text, finding, nothing_ran
+from conformance.rendering.reports import finding, nothing_ran
+from conformance.rendering.terminal import as_text
 from conformance.report import ERROR, FAIL, NOTHING_RAN, SKIP, WAIVED, CheckResult, Report
 
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

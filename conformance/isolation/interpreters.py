@@ -41,7 +41,7 @@ class SearchPath:
             return
         self.links = tempfile.TemporaryDirectory(prefix="adam-conformance-")
         for name in PACKAGES:
-            (Path(self.links.name) / name).symlink_to(Path(__file__).resolve().parent.parent / name)
+            (Path(self.links.name) / name).symlink_to(Path(__file__).resolve().parents[2] / name)
         self.value = self.links.name
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ colours, for JUnit, for exceptions and for tests.
 
 from __future__ import annotations
 
-import io
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from conformance.commands import importable, to_check
 from conformance.compare import Violation
 from conformance.diagnosis import FAMILIES, Diagnosis
 from conformance.manners import MANNERS
+from conformance.rendering.terminal import two_columns
 from conformance.report import (
     CONFORMS,
     COULD_NOT_RUN,
@@ -57,20 +57,6 @@ _NUMBERS, _STEPS = 6, 12
 """How many numbers of an array, and how many steps of a history, a reader gets to see."""
 
 _STYLES = {PASS: "green", FAIL: "bold red", SKIP: "dim", WAIVED: "yellow", ERROR: "bold red"}
-
-
-def console(*, colour: bool = True, stderr: bool = False) -> Console:
-    """Where the report goes; without colours on request, and by itself where no terminal listens."""
-    return Console(color_system="auto" if colour else None, highlight=False, stderr=stderr, soft_wrap=False)
-
-
-def as_text(*things: RenderableType, width: int = 80) -> str:
-    """What a terminal of that width would show, without colours."""
-    out = io.StringIO()
-    plain = Console(file=out, width=width, color_system=None, highlight=False)
-    for thing in things:
-        plain.print(thing, crop=False)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def print_report(report: Report, to: Console, file: str | None = None) -> None:
@@ -347,30 +333,6 @@ def replayed(recorded: Recorded, result: CheckResult) -> RenderableType:
     if result.status == PASS:
         return Text(f"{recorded.target}: {result.id} in {result.dtype} finds nothing wrong with it now.", "bold green")
     return Text(f"{recorded.target} could not be run: {result.reason}", "bold red")
-
-
-def two_columns(rows: Iterable[tuple[str, str]]) -> Table:
-    """Labels that are never broken, and words that fill the rest of the line."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, words in rows:
-        grid.add_row(Text(label), Text(words))
-    return grid
-
-
-_WIDEST_LABEL = 40
-"""Half a narrow terminal: beside a longer label there is no room for words."""
-
-
-def in_columns(rows: Sequence[tuple[str, str]]) -> RenderableType:
-    """Labels and words in two columns; where a label is long, the words of each below it."""
-    if max((len(label) for label, _ in rows), default=0) <= _WIDEST_LABEL:
-        return two_columns(rows)
-    lines: list[RenderableType] = []
-    for label, words in rows:
-        lines += [Text(label, overflow="ignore", no_wrap=True), Padding(Text(words), (0, 0, 0, 4))]
-    return Group(*lines)
 
 
 def explanation(found: Explanation) -> RenderableType:

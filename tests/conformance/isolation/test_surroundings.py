@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from conformance.surroundings import Surroundings
+from conformance.isolation.surroundings import Surroundings
 from tests.miniatures import meddling
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from adam_ref.dialect import named_dialect
-from conformance.hosts import Isolated
-from conformance.limits import Limits
+from conformance.isolation.hosts import Isolated
+from conformance.isolation.limits import Limits
 from conformance.protocol import TargetError
 from conformance.suite import Plan, not_run, run
 from tests.miniatures import HERE

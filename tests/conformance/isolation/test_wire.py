@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from adam_ref import Hyperparameters
-from conformance import wire
 from conformance.case import Case, Moments, Trajectory
+from conformance.isolation import wire
 
 HEAD = struct.Struct("<QQ")
 

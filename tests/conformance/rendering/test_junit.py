@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conformance.junit import to_xml
+from conformance.rendering.junit import to_xml
 from tests.conformance.samples import broken, failing, passing, report, skipped
 
 

@@ -22,15 +22,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from adam_ref import Dialect
-from conformance import wire
 from conformance.answers import most_bytes, wrong_trajectory
 from conformance.capabilities import Capabilities, CapabilityError
 from conformance.case import Case, Trajectory
-from conformance.interpreters import SearchPath
-from conformance.limits import GIB, Limits
-from conformance.pipes import THEIR_PYTHONPATH, Channel, FloodError
+from conformance.isolation import wire
+from conformance.isolation.interpreters import SearchPath
+from conformance.isolation.limits import GIB, Limits
+from conformance.isolation.pipes import THEIR_PYTHONPATH, Channel, FloodError
+from conformance.isolation.surroundings import Surroundings
 from conformance.protocol import Target, TargetError, printable, raised, run_together
-from conformance.surroundings import Surroundings
 
 _PATIENCE = 5.0
 """Seconds for a warden to end its worker and to say how that went."""
@@ -133,7 +133,7 @@ class Isolated:
         theirs = (their_requests, their_answers, their_words, their_lifeline)
         most = (self.limits.memory, self.limits.processes)
         self.process = subprocess.Popen(
-            [python or sys.executable, "-m", "conformance.warden", *map(str, (*theirs, *most))],
+            [python or sys.executable, "-m", "conformance.isolation.warden", *map(str, (*theirs, *most))],
             stdin=subprocess.DEVNULL,
             stdout=their_output,
             stderr=their_output,

@@ -13,7 +13,7 @@ from conformance.faults import CATALOGUE
 from conformance.faults.evidence import Evidence, own_clauses
 from conformance.faults.matrix import SKIPPED, Cell, Matrix
 from conformance.faults.panel import HONEST
-from conformance.rendering import two_columns
+from conformance.rendering.terminal import two_columns
 
 IN_FULL = 3
 """Subjects up to this many are shown check by check."""

@@ -1,4 +1,4 @@
-"""What an isolated target runs in: `conformance.warden` forks it, and it answers what it is asked over its pipes."""
+"""What an isolated target runs in: the warden forks it, and it answers what it is asked over its pipes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import traceback
 from typing import Any, BinaryIO
 
 from adam_ref import Dialect
-from conformance import wire
-from conformance.hosts import InProcess
+from conformance.isolation import wire
+from conformance.isolation.hosts import InProcess
+from conformance.isolation.surroundings import Surroundings
+from conformance.isolation.withheld import is_foreign, withhold
 from conformance.protocol import TargetError, raised
-from conformance.surroundings import Surroundings
 from conformance.targets import load_target
-from conformance.withheld import is_foreign, withhold
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from adam_ref import Hyperparameters
 from conformance.case import Case
-from conformance.hosts import InProcess, Isolated, version_of
-from conformance.limits import Limits
+from conformance.isolation.hosts import InProcess, Isolated, version_of
+from conformance.isolation.limits import Limits
 from conformance.protocol import TargetError
 from conformance.suite import Plan, run
 from conformance.targets import load_target
@@ -273,7 +273,7 @@ def test_a_worker_does_not_outlive_a_harness_that_is_killed():
     """A run that continuous integration ends the hard way must leave nothing running."""
     script = (
         "import os, signal\n"
-        "from conformance.hosts import Isolated\n"
+        "from conformance.isolation.hosts import Isolated\n"
         "host = Isolated('tests.miniatures:GradientDescent', dialect=None, device='cpu').wait_until_ready()\n"
         "print(host.mark, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from adam_ref.theorems.proof import CounterexampleResult, Proof, StepResult, VariantResult
-from conformance.rendering import two_columns
+from conformance.rendering.terminal import two_columns
 
 _MOVED = ("alpha", "lr"), ("epsilon", "eps")
 

@@ -1,4 +1,4 @@
-"""The keeper of a worker: `python -m conformance.warden REQUESTS ANSWERS WORDS LIFELINE MEMORY PROCESSES`.
+"""The keeper of a worker: `python -m conformance.isolation.warden REQUESTS ANSWERS WORDS LIFELINE MEMORY PROCESSES`.
 
 It forks the worker before anything of weight is imported, and then watches it: ends it and all its descendants when it
 uses more than it may, when it has ended itself, and when the harness lets go of the lifeline or dies.  Descendants that
@@ -58,7 +58,7 @@ def _work(requests: int, answers: int, memory: int) -> None:
             resource.setrlimit(kind, (most, most))
     with contextlib.suppress(OSError):  # where the machine runs out of memory all the same, the worker goes first
         Path("/proc/self/oom_score_adj").write_text("1000")
-    from conformance.worker import serve
+    from conformance.isolation.worker import serve
 
     serve(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
 

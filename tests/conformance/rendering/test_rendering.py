@@ -11,7 +11,8 @@ from rich.console import Console
 from adam_ref import Dialect, Hyperparameters
 from conformance.diagnosis import Diagnosis
 from conformance.identify import Fit, Identification
-from conformance.rendering import as_text, blocks, case_lines, console, identification, in_columns, print_report, ulps
+from conformance.rendering.reports import blocks, case_lines, identification, print_report, ulps
+from conformance.rendering.terminal import as_text, console, in_columns
 from tests.conformance.samples import (
     CASE,
     EPSILON_HAT,

@@ -1,0 +1,1 @@
+"""What people and their tools read: a report in the terminal or as JUnit's XML, kill matrices, proofs."""
