@@ -18,7 +18,7 @@ from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.checks import CHECKS, Check
 from conformance.isolation.hosts import InProcess
 from conformance.protocol import TargetError, raised
-from conformance.report import ERROR, FAIL, SKIP, CheckResult, Report
+from conformance.report import ERROR, FAIL, SKIP, WARN, CheckResult, Report
 from conformance.suite import Plan, iterate, not_run, run, run_one
 from conformance.targets import adapt, load_target
 from conformance.targets.registry import declared
@@ -45,7 +45,7 @@ class ConformanceError(AssertionError):
 
 
 class ConformanceWarning(UserWarning):
-    """The same as `ConformanceError`, where `on_fail="warn"` was asked for."""
+    """The same as `ConformanceError`, where `on_fail="warn"` was asked for; or a finding of what only SHOULD be so."""
 
 
 def check_adam(
@@ -169,8 +169,11 @@ class BoundCheck:
         reason = next((self.expected[name] for name in result.names if name in self.expected), None)
         if result.status == SKIP:
             pytest.skip(result.reason)
-        if result.status == FAIL and reason is not None:
+        if result.status in (FAIL, WARN) and reason is not None:
             pytest.xfail(reason)
+        if result.status == WARN:
+            warnings.warn(_text(result), ConformanceWarning, stacklevel=2)
+            return result
         if result.status == FAIL:
             raise ConformanceError(_text(result))
         if result.status == ERROR:

@@ -53,6 +53,8 @@ class Capabilities:
         memory: which of its arrays overlap can be seen (`shared_memory`).
         manners: ways of working with it that its adapter knows (`conformance.manners`).
         flush_to_zero: it runs where subnormal numbers are flushed to zero.
+        refuses_invalid: hyperparameters outside their ranges are refused with a ValueError, as is the custom of torch's
+            optimizers; where it is not claimed, nothing is said about them.
 
     Raises:
         CapabilityError: a name that is none, a hyperparameter that cannot be pinned so, a flag that is no bool.
@@ -76,6 +78,7 @@ class Capabilities:
     memory: bool = False
     manners: tuple[str, ...] = ()
     flush_to_zero: bool = False
+    refuses_invalid: bool = False
 
     def __post_init__(self) -> None:
         for claim, allowed in _NAMES.items():

@@ -18,6 +18,13 @@ def dtype_named(name: str) -> np.dtype[Any]:
     return np.dtype(name) if name in COMPONENTS else named_format(name).dtype
 
 
+class Unvalidated(Hyperparameters):
+    """Hyperparameters as a target is given them that is to refuse one of them: they are taken as they are."""
+
+    def __post_init__(self) -> None:
+        """Nothing is checked."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A run to make: parameters, their hyperparameters, and a gradient (or `None`) for each at each step.
@@ -35,6 +42,8 @@ class Case:
         manner: how the caller works with the target (`conformance.manners`); empty: plainly.
         pause: seconds to wait after each step before everything is looked at again: what was given, what was returned,
             and what belongs to the process; 0: nothing is looked at twice.
+        invalid: name and value of a hyperparameter outside its range, which the target is given for every parameter in
+            the place of the valid one; `None`: all are valid.
 
     """
 
@@ -49,6 +58,14 @@ class Case:
     skipped: int = 0
     manner: str = ""
     pause: float = 0.0
+    invalid: tuple[str, float] | None = None
+
+    @property
+    def given(self) -> tuple[Hyperparameters, ...]:
+        """The hyperparameters that the target is given, new ones each time."""
+        if self.invalid is None:
+            return tuple(replace(h) for h in self.hyperparameters)
+        return tuple(Unvalidated(**{**vars(h), **dict([self.invalid])}) for h in self.hyperparameters)
 
     @property
     def steps(self) -> int:
@@ -186,6 +203,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "skipped": case.skipped,
         "manner": case.manner,
         "pause": case.pause,
+        "invalid": None if case.invalid is None else [case.invalid[0], case.invalid[1].hex()],
     }
 
 
@@ -203,6 +221,7 @@ def case_from_json(data: dict[str, Any]) -> Case:
         skipped=data["skipped"],
         manner=data["manner"],
         pause=data["pause"],
+        invalid=None if data["invalid"] is None else (data["invalid"][0], float.fromhex(data["invalid"][1])),
     )
     _require_coherent(case)
     return case

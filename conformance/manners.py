@@ -70,4 +70,4 @@ def manner_refusable(case: Case) -> bool:
 
 def hyperparameters_refusable(case: Case) -> bool:
     """Whether a ValueError before anything has moved is a refusal of this case's hyperparameters."""
-    return any(getattr(h, name) == 0 for h in case.hyperparameters for name in EDGES)
+    return case.invalid is not None or any(getattr(h, name) == 0 for h in case.hyperparameters for name in EDGES)

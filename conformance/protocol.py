@@ -7,7 +7,6 @@ attributes and the one method of `Target`; the adapters in `conformance.targets`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from time import sleep
 from typing import Any, Protocol, runtime_checkable
@@ -124,6 +123,8 @@ class Run:
         self.late: list[str] = []
         self.became: list[Array] = []
         self.refused = ""
+        self.objections: list[str] = []
+        self.handed: list[Array] = []
         self.session: Any = None
         self._unless_refused(self._begin)
 
@@ -133,7 +134,8 @@ class Run:
             self._call("fast_forward", lambda: self.session.fast_forward(self.case.skipped))
 
     def _start(self) -> Any:
-        given, hypers = [p.copy() for p in self.current], [replace(h) for h in self.case.hyperparameters]
+        self.handed = given = [p.copy() for p in self.current]
+        hypers = list(self.case.given)
         if self.case.manner:
             return self._call("start", lambda: self.target.start_in(self.case.manner, given, hypers))  # type: ignore[attr-defined]
         return self._call("start", lambda: self.target.start(given, hypers))
@@ -146,19 +148,33 @@ class Run:
             if error.fatal or not self._is_refusal(error.__cause__):
                 raise
             self.refused = str(error)
+            if self.case.invalid is not None:
+                self._look_at_refusal(error.__cause__)
             if self.target.capabilities.state:
                 del self.parameters[len(self.moments) :]
 
+    def _look_at_refusal(self, cause: BaseException | None) -> None:
+        """What is wrong with the way in which invalid hyperparameters were refused."""
+        if not isinstance(cause, ValueError):
+            self.objections.append(f"{self.refused}; it is to be refused with a ValueError")
+        held = getattr(self.session, "held_parameters", lambda: self.handed)()
+        for i, (was, now) in enumerate(zip(self.current, held, strict=True)):
+            if not _same_bits(was, now):
+                self.objections.append(f"parameter {i} was changed before this was refused: {self.refused}")
+
     def _is_refusal(self, cause: BaseException | None) -> bool:
-        """Whether what the target raised is a refusal; an answer that makes no sense has no cause, and is none."""
-        if manner_refusable(self.case):
+        """Whether what the target raised is a refusal; an answer that makes no sense has no cause, and is none.
+
+        What it raises over invalid hyperparameters is one, whatever it is: how it refuses is what is looked at.
+        """
+        if manner_refusable(self.case) or self.case.invalid is not None:
             return cause is not None
         return isinstance(cause, ValueError) and not self.parameters and hyperparameters_refusable(self.case)
 
     @cached_property
     def noticed(self) -> list[str]:
         """What went wrong that no number shows; asked for once, when the run is over."""
-        return self._sentences("noticed")
+        return [*self.objections, *self._sentences("noticed")]
 
     def _sentences(self, method: str) -> list[str]:
         """What the session says there, where it says anything, as words that can be printed."""

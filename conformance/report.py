@@ -29,7 +29,8 @@ DOES_NOT_CONFORM = "does-not-conform"
 COULD_NOT_RUN = "could-not-run"
 NOTHING_RAN = "nothing-ran"
 
-PASS, FAIL, SKIP, WAIVED, ERROR = "pass", "fail", "skip", "waived", "error"
+PASS, FAIL, WARN, SKIP, WAIVED, ERROR = "pass", "fail", "warn", "skip", "waived", "error"
+"""What became of a check.  WARN: it found something wrong of which its clauses say SHOULD, which changes no verdict."""
 
 
 class ReportError(UsageError):
@@ -241,7 +242,7 @@ class Report:
         `waivers` gives reasons by the id of a check, or by `id-dtype`.  A waiver is stale where what it names was
         judged, and nothing of it failed.
         """
-        checks = tuple(_waived(c, waivers) if c.status == FAIL else c for c in self.checks)
+        checks = tuple(_waived(c, waivers) if c.status in (FAIL, WARN) else c for c in self.checks)
         judged = {name for c in checks if c.status in (PASS, WAIVED) for name in c.names}
         used = {name for c in checks if c.status == WAIVED for name in c.names}
         return replace(self, checks=checks, stale_waivers=tuple(w for w in waivers if w in judged - used))
@@ -266,7 +267,7 @@ def _untouched(statuses: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 def _counts(results: Iterable[tuple[str, int, int]]) -> dict[str, int]:
     """From each check's status, cases and elements."""
-    counts = dict.fromkeys((PASS, FAIL, SKIP, WAIVED, ERROR, "cases", "elements"), 0)
+    counts = dict.fromkeys((PASS, FAIL, WARN, SKIP, WAIVED, ERROR, "cases", "elements"), 0)
     for status, cases, elements in results:
         counts[status] += 1
         counts["cases"] += cases

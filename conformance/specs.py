@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,14 @@ class Clause:
     level: str
     text: str
     chapter: str
+
+
+MUST, SHOULD = "MUST", "SHOULD"
+
+
+def level_of(names: Iterable[str]) -> str:
+    """The level of a finding that violates one of these clauses: SHOULD where none of them is a MUST."""
+    return MUST if any(clauses()[name].level == MUST for name in names) else SHOULD
 
 
 def spec_file(name: str) -> Path:

@@ -19,8 +19,9 @@ from conformance.diagnosis import Diagnosis
 from conformance.diagnosis.evidence import Recorder
 from conformance.isolation.hosts import Host, environment
 from conformance.protocol import TargetError
-from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
+from conformance.report import ERROR, FAIL, PASS, SKIP, WARN, CheckResult, Finding, Report
 from conformance.shrink import shrink
+from conformance.specs import MUST
 from conformance.strength import strongest_first
 from conformance.usage import UsageError, near
 
@@ -193,7 +194,8 @@ def _run_check(host: Host, plan: Plan, check: Check, dtype: str, recorder: Recor
                 tally.failing_case, violation, lambda case: check.examine(case, context).violation, plain=plain
             )
             finding = Finding(check.id, check.clauses, small.violation, small.case, plan.reproduce(check, dtype))
-            result = replace(result, status=FAIL, reason=small.violation.message, finding=finding)
+            status = FAIL if check.level == MUST else WARN
+            result = replace(result, status=status, reason=small.violation.message, finding=finding)
             recorder.forget()
         return replace(result, seconds=time.perf_counter() - began), ""
     except TargetError as error:

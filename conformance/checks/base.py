@@ -20,6 +20,7 @@ from conformance.case import Case, Trajectory
 from conformance.cases.build import pinned_cases
 from conformance.cases.regimes import REGIMES
 from conformance.compare import PARAMETER, Comparison, Violation, Worst, best_class
+from conformance.specs import level_of
 
 Runner = Callable[[Sequence[Case]], list[Trajectory]]
 
@@ -143,6 +144,11 @@ class Check:
     def chapter(self) -> str:
         """The chapter of the spec that it belongs to."""
         return self.id.split(".")[0]
+
+    @property
+    def level(self) -> str:
+        """SHOULD where none of its clauses is a MUST: what it finds then changes no verdict."""
+        return level_of(self.clauses)
 
     def missing(self, context: Context) -> str | None:
         """Why the check does not apply to this target, `None` where it does."""

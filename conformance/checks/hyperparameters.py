@@ -1,14 +1,15 @@
-"""Chapter "hyperparameters": those that the target shows are those in force, however they came there."""
+"""Chapter "hyperparameters": those that the target shows are in force, however they came there; invalid ones not."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 from adam_ref import Hyperparameters
 from conformance.case import Case
 from conformance.cases.hyperparameters import settable
-from conformance.checks.base import Check, Context
+from conformance.checks.base import Check, Context, Examination, broken
 from conformance.checks.groups import groups, several
 from conformance.checks.manners import in_manners, steady
 
@@ -28,6 +29,39 @@ def rates(context: Context) -> Iterable[Case]:
     """A learning rate that changes."""
     hyper = settable(Hyperparameters(lr=0.0625), context.capabilities)
     yield replace(several(context, [hyper], shapes=((12,), (3, 4))), lrs=RATES)
+
+
+INVALID: dict[str, tuple[float, ...]] = {
+    "lr": (-0.5, math.nan),
+    "beta1": (1.0, 1.5, -0.25, math.nan),
+    "beta2": (1.0, 1.5, -0.25, math.nan),
+    "eps": (-1e-8, math.nan),
+    "weight_decay": (-0.25, math.nan),
+}
+"""Values outside the ranges of Algorithm 1: negative ones, betas with which 1 - beta^t is not positive, and NaN."""
+
+
+def invalid(context: Context) -> Iterable[Case]:
+    """One step of two tensors with each invalid value that the target lets its user give."""
+    claims = context.capabilities
+    case = several(context, [Hyperparameters(lr=0.25)], steps=1, shapes=((12,), (3, 4)))
+    for name, values in INVALID.items():
+        if name in claims.settable and name not in claims.pinned:
+            yield from (replace(case, invalid=(name, value)) for value in values)
+
+
+def refuses(case: Case, context: Context) -> Examination:
+    """A ValueError, from the constructor or from the first step, before anything is changed."""
+    assert case.invalid is not None
+    seen = context.trajectory(case)
+    given = "{} = {}".format(*case.invalid)
+    if seen.parameters:
+        was, now = (float(a.reshape(-1)[0].real) for a in (case.parameters[0], seen.parameters[0][0]))
+        words = f"{given} was accepted: a step with it takes the parameter from {was:g} to {now:g}"
+        return Examination.rule(broken(words, 1, 0, 0, now), 1)
+    if seen.noticed:
+        return Examination.rule(broken(f"{given}: {seen.noticed[0]}"), 1)
+    return Examination.rule(None, 1)
 
 
 CHECKS = [
@@ -54,5 +88,13 @@ CHECKS = [
         examine=steady,
         cases=in_manners("tensor-lr", cases=rates),
         needs=("manner:tensor-lr", "lr_schedule", "free:lr"),
+    ),
+    Check(
+        id="hyperparameters.invalid",
+        title="hyperparameters outside their ranges are refused with a ValueError",
+        clauses=("HYP-4",),
+        examine=refuses,
+        cases=invalid,
+        needs=("refuses_invalid",),
     ),
 ]

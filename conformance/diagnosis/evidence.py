@@ -57,8 +57,8 @@ class Exhibit:
 
     @property
     def refused(self) -> bool:
-        """Whether the target refused to run some of it."""
-        return any(t.refused for run in self.runs for t in run.trajectories)
+        """Whether the target refused to run some of it, where that is no answer."""
+        return self.case.invalid is None and any(t.refused for run in self.runs for t in run.trajectories)
 
     @property
     def steps(self) -> int:
@@ -67,8 +67,9 @@ class Exhibit:
 
     @property
     def numbers(self) -> int:
-        """Numbers of parameters after steps in all runs."""
-        return sum(c.steps * c.elements for run in self.runs for c in run.cases)
+        """Numbers of parameters after the steps that were made in all runs."""
+        made = (pair for run in self.runs for pair in zip(run.cases, run.trajectories, strict=True))
+        return sum(len(seen.parameters) * case.elements for case, seen in made)
 
     @property
     def elements(self) -> int:

@@ -15,6 +15,7 @@ from conformance.diagnosis.result import Diagnosis
 from conformance.diagnosis.search import Evidence
 from conformance.diagnosis.values import values
 from conformance.diagnosis.words import nothing_fits, of_a_fault, of_parts
+from conformance.specs import MUST, SHOULD
 
 MOST_PASSING, LONGEST_EVIDENCE = 6, 40
 """How many passing trajectories a dialect must not contradict, and how many steps its evidence may have."""
@@ -23,11 +24,21 @@ MOST_PASSING, LONGEST_EVIDENCE = 6, 40
 def diagnose(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis]:
     """Explanations of what a run has seen, the best one first; one that says so where nothing fits.
 
+    What failures come from is not held against what is only warned of, and the other way round: an implementation that
+    has a defect may well accept invalid hyperparameters too.
+
     Args:
         exhibits: every case that was examined, and the runs made for it.
         declared: the dialect that the target is meant to be.
 
     """
+    found: list[Diagnosis] = []
+    for level in (MUST, SHOULD):
+        found += _explained([e for e in exhibits if e.violation is None or e.check.level == level], declared)
+    return found
+
+
+def _explained(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis]:
     evidence = Evidence(exhibits)
     if not evidence.failing:
         return []

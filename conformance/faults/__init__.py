@@ -27,6 +27,7 @@ CHAPTERS = (
     "checkpoint",
     "sessions",
     "torch_habits",
+    "validation",
 )
 """Modules that register faults, in the order in which they are listed and run."""
 

@@ -20,6 +20,9 @@ from adam_ref.arrays import Array
 from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Moments, dtype_named
 
+RANGED = ("lr", "beta1", "beta2", "eps", "weight_decay")
+"""The hyperparameters that have a range."""
+
 
 @dataclass
 class Slot:
@@ -92,6 +95,8 @@ class Adam:
         self.calls = 0
         self.updates = 0
         self.slots: list[Slot] = []
+        for hyper in hypers:
+            self.require_valid(hyper)
         for parameter, hyper in zip(parameters, hypers, strict=True):
             self.slots.append(self.new_slot(parameter, hyper))
 
@@ -138,7 +143,17 @@ class Adam:
         held += [(f"gradient {s.index}", s.given) for s in self.slots if s.given is not None]
         return [f"{a} and {b} share memory" for (a, x), (b, y) in combinations(held, 2) if np.shares_memory(x, y)]
 
-    # Habits: what is kept, and who is stepped with what.
+    # Habits: what is refused, what is kept, and who is stepped with what.
+
+    def require_valid(self, hyper: Hyperparameters) -> None:
+        """Raise ValueError where a hyperparameter lies outside its range."""
+        for name in RANGED:
+            if not self.allows(name, getattr(hyper, name)):
+                raise ValueError(f"{name} = {getattr(hyper, name)} is outside its range")
+
+    def allows(self, name: str, value: float) -> bool:
+        """Whether a hyperparameter lies in its range, in which NaN does not."""
+        return 0 <= value < 1 if name.startswith("beta") else value >= 0
 
     def new_slot(self, parameter: Array, hyper: Hyperparameters) -> Slot:
         """A parameter before its first step."""
@@ -392,6 +407,7 @@ EVERYTHING = Capabilities(
     checkpoint=True,
     fast_forward=True,
     memory=True,
+    refuses_invalid=True,
 )
 """What the Adam here offers."""
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adam_ref import ADAM, Dialect
+from conformance.checks import CHECKS
 from conformance.faults import torch_adam
 from conformance.faults.adam import EVERYTHING, Adam, InPieces
 from conformance.protocol import Target
+from conformance.specs import level_of
 
 Piece = Callable[..., Any]
 
@@ -53,6 +55,11 @@ class Fault:
     dtypes: tuple[str, ...] = ("float32", "float64")
     claims: Mapping[str, Any] | None = None
     framework: str = ""
+
+    @property
+    def level(self) -> str:
+        """SHOULD where none of the checks that must catch it speaks for a MUST: no verdict turns on it."""
+        return level_of(clause for check in self.caught_by for clause in CHECKS[check].clauses)
 
     def optimizer(self) -> type[Any]:
         """The correct Adam with the pieces replaced."""

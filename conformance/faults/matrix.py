@@ -17,10 +17,17 @@ from conformance.checks import CHECKS, Check, Context, Examination
 from conformance.compare import remembering
 from conformance.isolation.hosts import InProcess
 from conformance.protocol import Target, TargetError
+from conformance.specs import MUST, SHOULD
 from conformance.strength import strongest_first
 from conformance.suite import Plan, Tally
 
-CAUGHT, PASSED, SKIPPED, ERROR = "caught", "passed", "skipped", "error"
+CAUGHT, WARNED, PASSED, SKIPPED, ERROR = "caught", "warned", "passed", "skipped", "error"
+"""What a check makes of a subject.
+
+CAUGHT is a finding that settles what the subject is: of a MUST, which changes the verdict, or of a SHOULD where the
+subject violates no MUST.  WARNED is a finding of a SHOULD about a fault on which the verdict must turn: that kills
+nothing.
+"""
 
 
 class Subject(Protocol):
@@ -41,6 +48,11 @@ class Subject(Protocol):
         """The dtypes that it concerns."""
         ...
 
+    @property
+    def level(self) -> str:
+        """MUST where the verdict must turn on it, SHOULD where a warning is enough."""
+        ...
+
     def target(self) -> Target:
         """The implementation to put under test."""
         ...
@@ -54,7 +66,7 @@ class Cell:
         subject: id of the fault or honest form.
         check: id of the check.
         dtype: of the parameters.
-        status: "caught", "passed", "skipped" or "error" (the target could not be run).
+        status: "caught", "warned", "passed", "skipped" or "error" (the target could not be run).
         message: what is wrong, or why the check was skipped.
         case: number of the first failing case, from 1; 0 where none failed.
         step: the step at which it failed.
@@ -231,7 +243,7 @@ class Trial:
             plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=terms.profile, seed=terms.seed)
             context = plan.context(host, dtype, lambda _cases, _trajectories: None)
             for check in terms.checks:
-                cell = _cell(subject.id, self.drawn, CHECKS[check], context)
+                cell = _cell(subject, self.drawn, CHECKS[check], context)
                 yield cell
                 if terms.first_kill and cell.kills:
                     break
@@ -261,8 +273,8 @@ class Drawn:
         return cases
 
 
-def _cell(name: str, drawn: Drawn, check: Check, context: Context) -> Cell:
-    dtype = context.dtype
+def _cell(subject: Subject, drawn: Drawn, check: Check, context: Context) -> Cell:
+    name, dtype = subject.id, context.dtype
     if (reason := check.missing(context)) is not None:
         return Cell(name, check.id, dtype, SKIPPED, reason)
     tally = Tally(drawn.once(check, context), context)
@@ -274,9 +286,8 @@ def _cell(name: str, drawn: Drawn, check: Check, context: Context) -> Cell:
     seconds, violation = time.perf_counter() - began, tally.violation
     if violation is not None:
         assert tally.failing_case is not None
-        regime = tally.failing_case.regime
-        return Cell(
-            name, check.id, dtype, CAUGHT, violation.message, tally.cases, violation.step, regime, None, seconds
-        )
+        regime, step = tally.failing_case.regime, violation.step
+        status = WARNED if check.level == SHOULD and subject.level == MUST else CAUGHT
+        return Cell(name, check.id, dtype, status, violation.message, tally.cases, step, regime, None, seconds)
     accuracy = max(tally.classes) if tally.classes else None
     return Cell(name, check.id, dtype, PASSED, accuracy=accuracy, seconds=seconds)

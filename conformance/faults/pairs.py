@@ -10,6 +10,7 @@ from typing import Any
 from adam_ref import Dialect
 from conformance.faults.adam import EVERYTHING, Adam, InPieces
 from conformance.faults.catalogue import CATALOGUE, CatalogueError, Fault
+from conformance.specs import MUST, SHOULD
 
 JOINT = "+"
 """Between the names of two faults in the name of the pair."""
@@ -36,6 +37,11 @@ class Pair:
     def dialect(self) -> Dialect:
         """The dialect that both are declared to be."""
         return self.first.dialect
+
+    @property
+    def level(self) -> str:
+        """MUST where a verdict turns on one of them."""
+        return MUST if MUST in (self.first.level, self.second.level) else SHOULD
 
     @property
     def dtypes(self) -> tuple[str, ...]:

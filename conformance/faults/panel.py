@@ -14,6 +14,7 @@ from adam_ref import ADAM, Dialect
 from conformance.faults.adam import EVERYTHING, Adam, InPieces
 from conformance.faults.catalogue import CatalogueError, Piece
 from conformance.protocol import Target
+from conformance.specs import SHOULD
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Honest:
     dialect: Dialect = ADAM
     dtypes: tuple[str, ...] = ("float32", "float64")
     accuracy: str = "A"
+
+    @property
+    def level(self) -> str:
+        """It follows every SHOULD as well: a warning is a false alarm."""
+        return SHOULD
 
     def target(self) -> Target:
         """The correct Adam as a target."""

@@ -31,8 +31,17 @@ class Pieces:
         amsgrad: bool = False,
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
+        self.require_valid(defaults)
         super().__init__(params, defaults)  # type: ignore[call-arg]
         self.made()
+
+    def require_valid(self, group: dict[str, Any]) -> None:
+        """Raise ValueError where a hyperparameter lies outside its range."""
+        beta1, beta2 = group["betas"]
+        numbers = {"beta1": beta1, "beta2": beta2, **{name: group[name] for name in ("lr", "eps", "weight_decay")}}
+        for name, value in numbers.items():
+            if not 0 <= value < (1 if name.startswith("beta") else float("inf")):
+                raise ValueError(f"{name} = {value} is outside its range")
 
     def made(self) -> None:
         """Called once, when the groups are there."""

@@ -144,6 +144,7 @@ def case_from_message(message: dict[str, Any]) -> Case:
             "hyperparameters": tuple(Hyperparameters(**h) for h in message["hyperparameters"]),
             "gradients": tuple(map(tuple, message["gradients"])),
             "lrs": tuple(message["lrs"]),
+            "invalid": None if message["invalid"] is None else tuple(message["invalid"]),
         }
     )
 

@@ -1,7 +1,7 @@
 """The report as JUnit's XML, as continuous integration reads it: one test case for each check in each dtype.
 
 A run that settles nothing is not green here either: what could not be run at all, a stale waiver, and a run in which
-nothing ran are test cases of their own that do not pass.
+nothing ran are test cases of their own that do not pass.  What only SHOULD be so is the output of a case that passes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from conformance.rendering.reports import finding, nothing_ran
 from conformance.rendering.terminal import as_text
-from conformance.report import ERROR, FAIL, NOTHING_RAN, SKIP, WAIVED, CheckResult, Report
+from conformance.report import ERROR, FAIL, NOTHING_RAN, SKIP, WAIVED, WARN, CheckResult, Report
 
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -42,6 +42,8 @@ def _add_check(suite: ET.Element, report: Report, result: CheckResult) -> None:
     name = f"{result.id}-{result.dtype}"
     if result.status == FAIL and result.finding is not None:
         _add(suite, report, name, "failure", result.reason, as_text(finding(result.finding)), result.seconds)
+    elif result.status == WARN and result.finding is not None:
+        _add(suite, report, name, "system-out", text=as_text(finding(result.finding)), seconds=result.seconds)
     elif result.status == ERROR:
         _add(suite, report, name, "error", result.reason, seconds=result.seconds)
     elif result.status in (SKIP, WAIVED):
@@ -62,7 +64,8 @@ def _add(
 ) -> None:
     case = ET.SubElement(suite, "testcase", classname=_clean(report.target), name=name, time=f"{seconds:.3f}")
     if outcome:
-        ET.SubElement(case, outcome, message=_clean(message)).text = _clean(text) or None
+        said = {"message": _clean(message)} if message else {}
+        ET.SubElement(case, outcome, said).text = _clean(text) or None
 
 
 def _clean(text: str) -> str:

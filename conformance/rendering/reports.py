@@ -6,6 +6,7 @@ colours, for JUnit, for exceptions and for tests.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,13 +38,14 @@ from conformance.report import (
     PASS,
     SKIP,
     WAIVED,
+    WARN,
     CheckResult,
     Finding,
     Recorded,
     Report,
     suite_hash,
 )
-from conformance.specs import SpecError, clauses
+from conformance.specs import MUST, SpecError, clauses, level_of
 from conformance.targets.registry import listing
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ IN_FULL = 3
 _NUMBERS, _STEPS = 6, 12
 """How many numbers of an array, and how many steps of a history, a reader gets to see."""
 
-_STYLES = {PASS: "green", FAIL: "bold red", SKIP: "dim", WAIVED: "yellow", ERROR: "bold red"}
+_STYLES = {PASS: "green", FAIL: "bold red", WARN: "yellow", SKIP: "dim", WAIVED: "yellow", ERROR: "bold red"}
 
 
 def print_report(report: Report, to: Console, file: str | None = None) -> None:
@@ -161,9 +163,16 @@ def _lists(report: Report) -> Iterator[RenderableType]:
 def finding(found: Finding, number: int | None = None, file: str | None = None) -> RenderableType:
     """One finding in full: clauses, what was expected and what came, the smallest case, and how to see it again."""
     label = "Finding" if number is None else f"Finding {number}"
-    title = Text(f"{label}: {found.check} in {found.case.dtype}", "bold red")
+    title = Text(f"{label}: {found.check} in {found.case.dtype}", _style(found))
     rows = [*((name, _clause(name)) for name in found.clauses), *_facts(found.violation), *case_lines(found.case)]
     return Group(title, Padding(two_columns(rows), (0, 0, 0, 2)), *_commands(found, number, file))
+
+
+def _style(found: Finding) -> str:
+    """That of a failure, or of a warning where no clause of it is a MUST."""
+    with contextlib.suppress(SpecError, KeyError):
+        return _STYLES[FAIL if level_of(found.clauses) == MUST else WARN]
+    return _STYLES[FAIL]
 
 
 def _commands(found: Finding, number: int | None, file: str | None) -> Iterator[RenderableType]:
@@ -241,6 +250,8 @@ def case_lines(case: Case) -> Iterator[tuple[str, str]]:
         yield "saved", f"and loaded after step {case.checkpoint_after}"
     if case.manner:
         yield "manner", MANNERS[case.manner].words
+    if case.invalid is not None:
+        yield "given", f"{case.invalid[0]} = {case.invalid[1]!r} instead, which is outside its range"
 
 
 def _unusual(hyper: Hyperparameters) -> str:
@@ -286,7 +297,7 @@ def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
 def verdict(report: Report) -> Text:
     """The verdict in one sentence."""
     counts, dialect = report.counts(), name_of(report.dialect)
-    judged = counts[PASS] + counts[FAIL] + counts[WAIVED] + counts[ERROR]
+    judged = counts[PASS] + counts[FAIL] + counts[WARN] + counts[WAIVED] + counts[ERROR]
     if report.verdict == COULD_NOT_RUN:
         return Text(f"{report.target} could not be run{_trouble(report)}", "bold red")
     if report.verdict == DOES_NOT_CONFORM:
@@ -319,7 +330,8 @@ def nothing_ran(report: Report) -> str:
 
 
 def _aside(counts: dict[str, int]) -> str:
-    words = [f"{counts[s]} {name}" for s, name in ((WAIVED, "waived"), (SKIP, "skipped")) if counts[s]]
+    named = ((WARN, "warned of"), (WAIVED, "waived"), (SKIP, "skipped"))
+    words = [f"{counts[s]} {name}" for s, name in named if counts[s]]
     return f" ({', '.join(words)})" if words else ""
 
 

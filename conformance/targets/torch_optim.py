@@ -108,6 +108,7 @@ class TorchOptimizer:
             "lr_schedule": "lr" in names,
             "checkpoint": True,
             "memory": True,
+            "refuses_invalid": True,
         }
         hyper = Hyperparameters(**claims["pinned"])
         shown = self._shown_state(hyper)

@@ -12,7 +12,7 @@ from conformance.capabilities import Capabilities
 from conformance.case import Case
 from conformance.compare import Violation, Worst
 from conformance.diagnosis import Diagnosis
-from conformance.report import ERROR, FAIL, PASS, SKIP, CheckResult, Finding, Report
+from conformance.report import ERROR, FAIL, PASS, SKIP, WARN, CheckResult, Finding, Report
 
 CASE = Case(
     dtype="float32",
@@ -47,6 +47,13 @@ def failing(check: str = "update.near-epsilon", dtype: str = "float32", violatio
     return CheckResult(
         check, ("UPD-1",), dtype, "cpu", FAIL, violation.message, 1, finding=found(check, violation, case), seconds=0.5
     )
+
+
+def warned(check: str = "hyperparameters.invalid", dtype: str = "float32") -> CheckResult:
+    """A check that found what only SHOULD not be."""
+    case = replace(CASE, dtype=dtype, invalid=("lr", -0.5))
+    finding = Finding(check, ("HYP-4",), RULE, case, f"adam-conformance check a:b --only {check} --dtype {dtype}")
+    return CheckResult(check, ("HYP-4",), dtype, "cpu", WARN, RULE.message, 1, finding=finding)
 
 
 def skipped(check: str = "update.amsgrad", dtype: str = "float32") -> CheckResult:

@@ -27,6 +27,7 @@ from tests.conformance.samples import (
     passing,
     report,
     skipped,
+    warned,
 )
 
 
@@ -35,6 +36,10 @@ from tests.conformance.samples import (
     [
         (report(passing()), "conforms", 0),
         (report(passing(), skipped()), "conforms", 0),
+        (report(passing(), warned()), "conforms", 0),
+        (report(warned()), "conforms", 0),
+        (report(warned(), failing()), "does-not-conform", 1),
+        (report(warned(), broken()), "could-not-run", 3),
         (report(passing(), failing()), "does-not-conform", 1),
         (report(failing(), broken()), "does-not-conform", 1),
         (report(passing(), broken()), "could-not-run", 3),
@@ -85,8 +90,20 @@ class TestWaivers:
         made = report(passing(), failing()).waiving({"update.ordinary": "once"})
         assert made.exit_code == 1
 
+    def test_a_warning_can_be_waived_too(self):
+        made = report(passing(), warned()).waiving({"hyperparameters.invalid": "as upstream has it"})
+        assert [c.status for c in made.checks] == ["pass", "waived"]
+        assert made.exit_code == 0
+
     def test_errors_cannot_be_waived(self):
         assert report(passing(), broken()).waiving({"purity.gradients": "known"}).exit_code == 3
+
+
+def test_a_warning_is_counted_by_itself_and_spoils_no_accuracy_class():
+    made = report(passing(), warned())
+    assert (made.counts()["warn"], made.counts()["fail"]) == (1, 0)
+    assert made.accuracy_class == {"float32": "A"}
+    assert len(made.findings) == 1
 
 
 @pytest.mark.parametrize("violation", [OUTSIDE, RULE, replace(OUTSIDE, got=math.nan, ulp=math.inf, hi=math.inf)])

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conformance.rendering.junit import to_xml
-from tests.conformance.samples import broken, failing, passing, report, skipped
+from tests.conformance.samples import broken, failing, passing, report, skipped, warned
 
 
 def _suite(made):
@@ -33,6 +33,12 @@ def test_a_failure_says_what_people_read():
     assert failure.get("message") == "the parameter is outside its enclosure"
     assert "[-0.25, 0.5]" in failure.text
     assert "adam-conformance check a:b --only update.near-epsilon" in failure.text
+
+
+def test_a_warning_is_the_output_of_a_case_that_passes():
+    suite = _suite(report(passing(), warned()))
+    assert "HYP-4" in suite.find("testcase/system-out").text
+    assert _counts(suite) == {"tests": 2, "failures": 0, "errors": 0, "skipped": 0}
 
 
 def test_a_waived_failure_is_skipped_with_its_reason():
