@@ -127,7 +127,7 @@ def test_of_cases_that_came_out_alike_the_quickest_to_replay_is_kept():
     """Every trajectory of a thorough run would be more than the memory holds; a lesser class must not be forgotten."""
 
     def examined(steps, violation=None, accuracy="A"):
-        case = SimpleNamespace(steps=steps, parameters=(None,), elements=1, manner="")
+        case = SimpleNamespace(steps=steps, parameters=(None,), elements=1, manner="", invalid=None)
         recorder.ran([case], [SimpleNamespace(refused="")])
         outcome = SimpleNamespace(violation=violation, accuracy=accuracy)
         recorder.examined(SimpleNamespace(id="a.check"), SimpleNamespace(dtype="float32"), case, outcome)
