@@ -11,7 +11,7 @@ from conformance.diagnosis.combinations import pairs, parts
 from conformance.diagnosis.dialects import Seen, other_dialects
 from conformance.diagnosis.evidence import Exhibit
 from conformance.diagnosis.marks import underflowing_epsilon
-from conformance.diagnosis.result import Diagnosis
+from conformance.diagnosis.result import NONE, Diagnosis
 from conformance.diagnosis.search import Evidence
 from conformance.diagnosis.values import values
 from conformance.diagnosis.words import nothing_fits, of_a_fault, of_parts
@@ -32,10 +32,11 @@ def diagnose(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis]:
         declared: the dialect that the target is meant to be.
 
     """
-    found: list[Diagnosis] = []
-    for level in (MUST, SHOULD):
-        found += _explained([e for e in exhibits if e.violation is None or e.check.level == level], declared)
-    return found
+    found, warned = (
+        _explained([e for e in exhibits if e.violation is None or e.check.level == level], declared)
+        for level in (MUST, SHOULD)
+    )
+    return found + [d for d in warned if d.kind != NONE or not found]
 
 
 def _explained(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis]:
