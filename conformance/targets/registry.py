@@ -5,10 +5,17 @@ A name reads like an address, `project:target?key=value`, and comes before what 
 entry points of the group `adam_conformance.targets`, called like the project as well.  Either is asked only for names
 that begin with its own.
 
-To add a project: a module with a `PROJECT` there, and its extra in pyproject.toml; or in your own distribution
+To add a project: a module there with what README shows under "Check your own", and behind it
+
+    from conformance.targets.registry import Listed, Project
+
+    adam = Listed(address="mylib:Adam", dialect="epsilon-hat", what="mylib's Adam", make=MyAdam)
+    PROJECT = Project("mylib", "pip install mylib", (adam,))
+
+and its extra in pyproject.toml.  Or such a module in your own distribution, with
 
     [project.entry-points."adam_conformance.targets"]
-    mylib = "mylib_conformance:PROJECT"
+    mylib = "my_framework:PROJECT"
 
 """
 

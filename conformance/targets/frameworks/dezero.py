@@ -1,80 +1,69 @@
-"""DeZero, of the book Deep Learning from Scratch 3."""
+"""DeZero, of the book Deep Learning from Scratch 3; the package still calls `np.int` what NumPy 1.23 did.
+
+The state of a parameter is found by its `id`, so that a checkpoint lists it by the place of the parameter.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.targets.adapter import Adapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Layer:
-    """What its optimizers take: something with parameters."""
+class _Adam(Adapter):
+    names = {"lr": "alpha", "beta1": "beta1", "beta2": "beta2", "eps": "eps"}
 
-    def __init__(self, parameters: list[Any]) -> None:
-        self.parameters = parameters
+    def __init__(self, **arguments: Any) -> None:
+        vars(np).setdefault("int", int)
+        super().__init__(**arguments)
 
-    def params(self) -> list[Any]:
-        """All of them."""
-        return self.parameters
-
-
-class _Session:
-    """One Adam at work; the state of a parameter is found by its `id`."""
-
-    def __init__(self, parameters: Sequence[Array], hyper: Hyperparameters) -> None:
+    def to_parameter(self, array: Array) -> Any:
         from dezero import Parameter
+
+        return Parameter(array)
+
+    def to_numpy(self, held: Any) -> Array:
+        return np.asarray(held if isinstance(held, np.ndarray) else held.data)
+
+    def make(self, parameters: list[Any], **named: Any) -> Any:
         from dezero.optimizers import Adam
 
-        self.parameters = [Parameter(p) for p in parameters]
-        self.optimizer = Adam(hyper.lr, hyper.beta1, hyper.beta2, hyper.eps)
-        self.optimizer.setup(_Layer(self.parameters))
+        return Adam(**named).setup(SimpleNamespace(params=lambda: parameters))
 
-    def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """`update` subtracts from `.data`."""
-        from dezero import Variable
+    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.update()
 
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = None if gradient is None else Variable(gradient)
-        self.optimizer.update()
-        return [p.data for p in self.parameters]
+    def held_gradients(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:
+        return [p.grad for p in parameters]
 
-    def state(self) -> list[dict[str, Any]]:
-        """`ms`, `vs` and the one `t`."""
-        held = self.optimizer
-        return [{"m": held.ms[id(p)], "v": held.vs[id(p)], "step": held.t} for p in self.parameters]
+    def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
+        return {"m": [optimizer.ms[id(p)] for p in parameters], "v": [optimizer.vs[id(p)] for p in parameters]}
 
-    def set_lr(self, lr: float) -> None:
-        """`lr` is what it makes of `alpha`."""
-        self.optimizer.alpha = lr
+    def counter(self, optimizer: Any, parameters: list[Any]) -> Any:
+        return optimizer.t
 
-    def save(self) -> Any:
-        """By the place of the parameter, since the next ones have other ids."""
-        held = self.optimizer
-        moments = [(held.ms.get(id(p)), held.vs.get(id(p))) for p in self.parameters]
-        return copy.deepcopy((moments, held.t, held.alpha))
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        optimizer.alpha = lr
 
-    def load(self, saved: Any) -> None:
-        """The reverse of `save`."""
-        moments, self.optimizer.t, self.optimizer.alpha = copy.deepcopy(saved)
-        for parameter, (m, v) in zip(self.parameters, moments, strict=True):
-            self.optimizer.ms[id(parameter)], self.optimizer.vs[id(parameter)] = m, v
+    def save(self, optimizer: Any, parameters: list[Any]) -> Any:
+        return copy.deepcopy((self.state(optimizer, parameters), optimizer.t, optimizer.alpha))
 
-
-def adam(**arguments: Any) -> Adapter:
-    """`dezero.optimizers.Adam`, whose package still calls `np.int` what NumPy 1.23 did."""
-    vars(np).setdefault("int", int)
-    return Adapter("dezero:Adam", _Session, arguments, lr_schedule=True, state=True, counter=True, checkpoint=True)
+    def load(self, optimizer: Any, parameters: list[Any], saved: Any) -> None:
+        moments, optimizer.t, optimizer.alpha = copy.deepcopy(saved)
+        optimizer.ms = dict(zip(map(id, parameters), moments["m"], strict=True))
+        optimizer.vs = dict(zip(map(id, parameters), moments["v"], strict=True))
 
 
 PROJECT = Project(
     "dezero",
     "pip install 'adam-conformance[dezero]'",
-    (Listed(address="dezero:Adam", dialect="epsilon-hat", what="DeZero's Adam", make=adam),),
+    (Listed(address="dezero:Adam", dialect="epsilon-hat", what="DeZero's Adam", make=_Adam),),
 )

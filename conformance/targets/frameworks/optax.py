@@ -2,136 +2,82 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from adam_ref import Hyperparameters
-from adam_ref.arrays import Array
-from conformance.targets.adapter import Adapter
-from conformance.targets.jax_precision import as_wide_as
+from conformance.targets.jax_functions import Functions, Held, JaxAdapter
 from conformance.targets.registry import Listed, Project
 
-_INSTALL = "pip install 'adam-conformance[optax]'"
 _REAL = ("float32", "float64", "bfloat16", "float16")
-_CLAIMS: dict[str, Any] = {
-    "dtypes": (*_REAL, "complex64", "complex128"),
-    "lr_schedule": True,
-    "state": True,
-    "counter": True,
-    "checkpoint": True,
-    "flush_to_zero": True,  # XLA on CPU does
-}
-_SETTABLE = ("lr", "beta1", "beta2", "eps", "eps_root")
 
 
-class _Session:
-    """One `optax.GradientTransformation` at work; with `jit`, the update and its application as one program."""
+class _Adam(JaxAdapter):
+    """With `jit` in the address, the update and its application are one program."""
 
-    def __init__(
-        self, parameters: Sequence[Array], hyper: Hyperparameters, kind: str, *, jit: bool = False, **arguments: Any
-    ) -> None:
-        import jax
+    kind = "adam"
+    names = {"lr": "learning_rate", "beta1": "b1", "beta2": "b2", "eps": "eps", "eps_root": "eps_root"}
+    claims = {**JaxAdapter.claims, "dtypes": (*_REAL, "complex64", "complex128")}
 
-        as_wide_as(parameters)
-        self.kind, self.jit, self.arguments = kind, jit, arguments
-        self.parameters: Any = [jax.numpy.asarray(p) for p in parameters]
-        self._make(hyper)
-        self.held = self.transform.init(self.parameters)
-
-    def _make(self, hyper: Hyperparameters) -> None:
+    def functions(self, *, jit: bool = False, **named: Any) -> Functions:
         import jax
         import optax
 
-        self.hyper = hyper
-        named = {"b1": hyper.beta1, "b2": hyper.beta2, "eps": hyper.eps, "eps_root": hyper.eps_root, **self.arguments}
-        if self.kind == "adamw":
-            named["weight_decay"] = hyper.weight_decay
-        self.transform = getattr(optax, self.kind)(hyper.lr, **named)
+        transform = getattr(optax, self.kind)(**named)
 
-        def update(gradients: Any, held: Any, parameters: Any) -> Any:
-            updates, after = self.transform.update(gradients, held, parameters)
-            return optax.apply_updates(parameters, updates), after
+        def update(gradients: Any, held: Any) -> Any:
+            updates, after = transform.update(gradients, held[1], held[0])
+            return optax.apply_updates(held[0], updates), after
 
-        self.update = jax.jit(update) if self.jit else update
+        return lambda p: (p, transform.init(p)), jax.jit(update) if jit else update, lambda held: held[0]
 
-    def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """Transform the gradients into updates and apply these."""
-        import jax
+    def state(self, optimizer: Held, parameters: list[Any]) -> dict[str, list[Any]]:
+        adam = optimizer.state[1][0]
+        largest = {"v_max": adam.nu_max} if hasattr(adam, "nu_max") else {}
+        return {"m": adam.mu, "v": adam.nu, **largest}
 
-        given = [jax.numpy.asarray(g) for g in gradients]
-        self.parameters, self.held = self.update(given, self.held, self.parameters)
-        return [np.asarray(p) for p in self.parameters]
-
-    def state(self) -> list[dict[str, Any]]:
-        """`mu` and `nu`; AMSGrad's maximum is of the corrected moment."""
-        adam = self.held[0]
-        largest = getattr(adam, "nu_max", [None] * len(self.parameters))
-        return [
-            {"m": np.asarray(m), "v": np.asarray(v), "v_max": x, "step": int(adam.count)}
-            for m, v, x in zip(adam.mu, adam.nu, largest, strict=True)
-        ]
-
-    def set_lr(self, lr: float) -> None:
-        """A new transformation goes on with the state, which does not depend on the rate."""
-        self._make(self.hyper.with_(lr=lr))
-
-    def save(self) -> Any:
-        """The state, a tree of immutable arrays, and the rate that the transformation was made with."""
-        return copy.copy(self.held), self.hyper.lr
-
-    def load(self, saved: Any) -> None:
-        """The reverse of `save`."""
-        self.held, lr = saved
-        self.set_lr(lr)
+    def counter(self, optimizer: Held, parameters: list[Any]) -> Any:
+        return int(optimizer.state[1][0].count)
 
 
-def adam(**arguments: Any) -> Adapter:
-    """`optax.adam`, with its arguments, `eps_root` and `mu_dtype` among them."""
-    return Adapter("optax:adam", _Session, {**arguments, "kind": "adam"}, settable=_SETTABLE, **_CLAIMS)
+class _AdamW(_Adam):
+    kind = "adamw"
+    names = {**_Adam.names, "weight_decay": "weight_decay"}
+    claims = {**_Adam.claims, "weight_decay": ("decoupled",)}
 
 
-def adamw(**arguments: Any) -> Adapter:
-    """`optax.adamw`."""
-    claims = {**_CLAIMS, "settable": (*_SETTABLE, "weight_decay"), "weight_decay": ("decoupled",)}
-    return Adapter("optax:adamw", _Session, {**arguments, "kind": "adamw"}, **claims)
+class _AMSGrad(_Adam):
+    """The maximum is taken in every step."""
 
-
-def amsgrad(**arguments: Any) -> Adapter:
-    """`optax.amsgrad`, which takes the maximum in every step."""
-    claims = {**_CLAIMS, "settable": _SETTABLE, "pinned": {"amsgrad": True}}
-    return Adapter("optax:amsgrad", _Session, {**arguments, "kind": "amsgrad"}, **claims)
+    kind = "amsgrad"
+    claims = {**_Adam.claims, "pinned": {"amsgrad": True}}
 
 
 PROJECT = Project(
     "optax",
-    _INSTALL,
+    "pip install 'adam-conformance[optax]'",
     (
-        Listed(address="optax:adam", dialect="optax", what="optax.adam, op by op", make=adam, dtypes=_REAL),
+        Listed(address="optax:adam", dialect="optax", what="optax.adam, op by op", make=_Adam, dtypes=_REAL),
         Listed(
             address="optax:adam?jit=True",
             dialect="optax",
             what="optax.adam under jax.jit",
-            make=adam,
+            make=_Adam,
             dtypes=("float32",),
         ),
         Listed(
             address="optax:adam?eps=0.0&eps_root=1e-8",
             dialect="optax",
             what="optax.adam with epsilon under the root",
-            make=adam,
+            make=_Adam,
             dtypes=("float32",),
         ),
         Listed(
             address="optax:adam?mu_dtype=bfloat16",
             dialect="optax",
             what="optax.adam with the first moment in bfloat16",
-            make=adam,
+            make=_Adam,
             dtypes=("float32",),
         ),
-        Listed(address="optax:adamw", dialect="optax", what="optax.adamw", make=adamw),
-        Listed(address="optax:amsgrad", dialect="optax", what="optax.amsgrad", make=amsgrad),
+        Listed(address="optax:adamw", dialect="optax", what="optax.adamw", make=_AdamW),
+        Listed(address="optax:amsgrad", dialect="optax", what="optax.amsgrad", make=_AMSGrad),
     ),
 )

@@ -1,63 +1,43 @@
-"""PennyLane's AdamOptimizer, on its own NumPy."""
+"""PennyLane's AdamOptimizer, on its own NumPy; the step size is a NumPy float64, and makes float64 of any parameter."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.targets.adapter import Adapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Session:
-    """One AdamOptimizer at work on trainable arrays."""
+class _Adam(Adapter):
+    names = {"lr": "stepsize", "beta1": "beta1", "beta2": "beta2", "eps": "eps"}
+    kept = ("accumulation", "stepsize")
+    claims = {"dtypes": ("float64",)}
 
-    def __init__(self, parameters: Sequence[Array], hyper: Hyperparameters) -> None:
+    def to_parameter(self, array: Array) -> Any:
         import pennylane
 
-        self.parameters = [pennylane.numpy.array(p, requires_grad=True) for p in parameters]
-        self.optimizer = pennylane.AdamOptimizer(hyper.lr, beta1=hyper.beta1, beta2=hyper.beta2, eps=hyper.eps)
+        return pennylane.numpy.array(array, requires_grad=True)
 
-    def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """`apply_grad` returns the new arrays."""
-        self.parameters = self.optimizer.apply_grad(gradients, self.parameters)
-        return [np.asarray(p) for p in self.parameters]
+    def to_gradient(self, array: Array) -> Any:
+        return array
 
-    def state(self) -> list[dict[str, Any]]:
-        """`fm`, `sm` and the one `t`."""
-        held = self.optimizer
-        return [{"m": m, "v": v, "step": held.t} for m, v in zip(held.fm, held.sm, strict=True)]
+    def make(self, parameters: list[Any], **named: Any) -> Any:
+        import pennylane
 
-    def set_lr(self, lr: float) -> None:
-        """The attribute that every step reads."""
-        self.optimizer.stepsize = lr
+        return pennylane.AdamOptimizer(**named)
 
-    def save(self) -> Any:
-        """The accumulation, and the rate."""
-        return copy.deepcopy((self.optimizer.accumulation, self.optimizer.stepsize))
+    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> Any:
+        return optimizer.apply_grad(gradients, parameters)
 
-    def load(self, saved: Any) -> None:
-        """The reverse of `save`."""
-        self.optimizer.accumulation, self.optimizer.stepsize = copy.deepcopy(saved)
+    def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
+        return {"m": optimizer.fm, "v": optimizer.sm}
 
+    def counter(self, optimizer: Any, parameters: list[Any]) -> Any:
+        return optimizer.t
 
-def adam(**arguments: Any) -> Adapter:
-    """`pennylane.AdamOptimizer`; its step size is a NumPy float64, which makes float64 of any parameter."""
-    return Adapter(
-        "pennylane:AdamOptimizer",
-        _Session,
-        arguments,
-        dtypes=("float64",),
-        lr_schedule=True,
-        state=True,
-        counter=True,
-        checkpoint=True,
-    )
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        optimizer.stepsize = lr
 
 
 PROJECT = Project(
@@ -68,7 +48,7 @@ PROJECT = Project(
             address="pennylane:AdamOptimizer",
             dialect="epsilon-hat",
             what="pennylane.AdamOptimizer",
-            make=adam,
+            make=_Adam,
             dtypes=("float64",),
         ),
     ),

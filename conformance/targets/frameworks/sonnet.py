@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from adam_ref import Hyperparameters
-from adam_ref.arrays import Array
-from conformance.targets.adapter import Adapter
 from conformance.targets.registry import Listed, Project
+from conformance.targets.tensorflow_variables import TensorFlowAdapter
+
+_DTYPES = ("float32", "float64", "bfloat16")
 
 
-class _Session:
-    """One optimizer at work on variables."""
+class _Adam(TensorFlowAdapter):
+    names = {"lr": "learning_rate", "beta1": "beta1", "beta2": "beta2", "eps": "epsilon"}
+    claims = {**TensorFlowAdapter.claims, "dtypes": _DTYPES}
 
-    def __init__(self, parameters: Sequence[Array], hyper: Hyperparameters) -> None:
+    def make(self, parameters: list[Any], **named: Any) -> Any:
         import sonnet
-        import tensorflow as tf
 
-        self.variables = [tf.Variable(p) for p in parameters]
-        self.optimizer = sonnet.optimizers.Adam(hyper.lr, hyper.beta1, hyper.beta2, hyper.eps)
+        return sonnet.optimizers.Adam(**named)
 
-    def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """`apply` subtracts from the variables."""
-        import tensorflow as tf
+    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
+        optimizer.apply(gradients, parameters)
 
-        self.optimizer.apply([tf.constant(g) for g in gradients], self.variables)
-        return [v.numpy() for v in self.variables]
+    def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
+        return {"m": optimizer.m, "v": optimizer.v}
 
-    def state(self) -> list[dict[str, Any]]:
-        """`m`, `v` and the one `step`."""
-        held = self.optimizer
-        step = int(held.step.numpy())
-        return [{"m": m.numpy(), "v": v.numpy(), "step": step} for m, v in zip(held.m, held.v, strict=True)]
+    def counter(self, optimizer: Any, parameters: list[Any]) -> Any:
+        return int(optimizer.step.numpy())
 
-    def set_lr(self, lr: float) -> None:
-        """The attribute that every step reads."""
-        self.optimizer.learning_rate = lr
-
-
-def adam(**arguments: Any) -> Adapter:
-    """`sonnet.optimizers.Adam`."""
-    return Adapter(
-        "sonnet:Adam",
-        _Session,
-        arguments,
-        dtypes=("float32", "float64", "bfloat16"),
-        lr_schedule=True,
-        state=True,
-        counter=True,
-        flush_to_zero=True,
-    )
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        optimizer.learning_rate = lr
 
 
 PROJECT = Project(
@@ -61,8 +40,8 @@ PROJECT = Project(
             address="sonnet:Adam",
             dialect="adam",
             what="sonnet.optimizers.Adam",
-            make=adam,
-            dtypes=("float32", "float64", "bfloat16"),
+            make=_Adam,
+            dtypes=_DTYPES,
             needs=("sonnet", "tensorflow"),
         ),
     ),

@@ -1,67 +1,50 @@
-"""TensorFlow's kernel ResourceApplyAdam, with the powers of the betas that its caller keeps."""
+"""TensorFlow's kernel ResourceApplyAdam, with all that its caller keeps for it: moments, and the powers of the betas.
+
+The scalars are in the variables' dtype, as the kernel takes them; their powers are made in double precision.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from adam_ref import Hyperparameters
-from adam_ref.arrays import Array
-from conformance.targets.adapter import Adapter
 from conformance.targets.registry import Listed, Project
+from conformance.targets.tensorflow_variables import TensorFlowAdapter
+
+_DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 
-class _Session:
-    """Variables, and scalars in the variables' dtype, of which the powers are made in double precision."""
+@dataclass
+class _Held:
+    scalars: dict[str, float]
+    moments: list[tuple[Any, Any]]
+    steps: int = 0
 
-    def __init__(self, parameters: Sequence[Array], hyper: Hyperparameters) -> None:
+
+class _Adam(TensorFlowAdapter):
+    names = {"lr": "lr", "beta1": "beta1", "beta2": "beta2", "eps": "epsilon"}
+    claims = {**TensorFlowAdapter.claims, "dtypes": _DTYPES}
+
+    def make(self, parameters: list[Any], **named: Any) -> _Held:
+        zeros = [np.zeros_like(p.numpy()) for p in parameters]
+        return _Held(named, [(self.to_parameter(zero), self.to_parameter(zero)) for zero in zeros])
+
+    def step(self, optimizer: _Held, parameters: list[Any], gradients: list[Any]) -> None:
         import tensorflow as tf
 
-        self.hyper, self.steps = hyper, 0
-        self.variables = [tf.Variable(p) for p in parameters]
-        self.held = [(tf.Variable(np.zeros_like(p)), tf.Variable(np.zeros_like(p))) for p in parameters]
-
-    def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """One call of the kernel a variable."""
-        import tensorflow as tf
-
-        self.steps += 1
-        hyper = self.hyper
-        scalars = {
-            "beta1_power": hyper.beta1**self.steps,
-            "beta2_power": hyper.beta2**self.steps,
-            "lr": hyper.lr,
-            "beta1": hyper.beta1,
-            "beta2": hyper.beta2,
-            "epsilon": hyper.eps,
-        }
-        for variable, (m, v), gradient in zip(self.variables, self.held, gradients, strict=True):
-            cast = {name: tf.constant(value, variable.dtype) for name, value in scalars.items()}
+        optimizer.steps += 1
+        powers = {f"{beta}_power": optimizer.scalars[beta] ** optimizer.steps for beta in ("beta1", "beta2")}
+        for variable, (m, v), gradient in zip(parameters, optimizer.moments, gradients, strict=True):
+            cast = {k: tf.constant(value, variable.dtype) for k, value in {**powers, **optimizer.scalars}.items()}
             tf.raw_ops.ResourceApplyAdam(var=variable.handle, m=m.handle, v=v.handle, grad=gradient, **cast)
-        return [v.numpy() for v in self.variables]
 
-    def state(self) -> list[dict[str, Any]]:
-        """The moments are the caller's variables."""
-        return [{"m": m.numpy(), "v": v.numpy()} for m, v in self.held]
+    def state(self, optimizer: _Held, parameters: list[Any]) -> dict[str, list[Any]]:
+        return {"m": [m for m, _ in optimizer.moments], "v": [v for _, v in optimizer.moments]}
 
-    def set_lr(self, lr: float) -> None:
-        """The rate of the calls that follow."""
-        self.hyper = self.hyper.with_(lr=lr)
-
-
-def resource_apply_adam(**arguments: Any) -> Adapter:
-    """`tf.raw_ops.ResourceApplyAdam`."""
-    return Adapter(
-        "tensorflow:raw_ops.ResourceApplyAdam",
-        _Session,
-        arguments,
-        dtypes=("float32", "float64", "bfloat16", "float16"),
-        lr_schedule=True,
-        state=True,
-        flush_to_zero=True,
-    )
+    def set_lr(self, optimizer: _Held, lr: float) -> None:
+        optimizer.scalars["lr"] = lr
 
 
 PROJECT = Project(
@@ -72,8 +55,8 @@ PROJECT = Project(
             address="tensorflow:raw_ops.ResourceApplyAdam",
             dialect="epsilon-hat",
             what="TensorFlow's kernel, powers of the betas given in the variable's dtype",
-            make=resource_apply_adam,
-            dtypes=("float32", "float64", "bfloat16", "float16"),
+            make=_Adam,
+            dtypes=_DTYPES,
         ),
     ),
 )

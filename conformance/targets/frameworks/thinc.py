@@ -1,79 +1,50 @@
-"""thinc, which spaCy trains with: Adam as a call with a key, in place on the weights."""
+"""thinc, which spaCy trains with: Adam as a call with a key, in place on the weights, and on the gradient too.
+
+Clipping is off unless the address asks for it.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from adam_ref import Hyperparameters
-from adam_ref.arrays import Array
 from conformance.targets.adapter import Adapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Session:
-    """One optimizer at work; clipping is off unless the address asks for it.  The call zeroes the gradient it gets."""
+class _Adam(Adapter):
+    names = {"lr": "learn_rate", "beta1": "beta1", "beta2": "beta2", "eps": "eps", "weight_decay": "L2"}
+    kept = ("mom1", "mom2", "nr_update", "averages", "learn_rate")
 
-    def __init__(self, parameters: Sequence[Array], hyper: Hyperparameters, **arguments: Any) -> None:
+    def __init__(self, *, L2_is_weight_decay: bool = True, **arguments: Any) -> None:
+        kind = "decoupled" if L2_is_weight_decay else "coupled"
+        self.claims = {"dtypes": ("float32",), "weight_decay": (kind,)}
+        super().__init__(**{"grad_clip": 0.0, **arguments}, L2_is_weight_decay=L2_is_weight_decay)
+
+    def make(self, parameters: list[Any], **named: Any) -> Any:
         from thinc.api import Adam
 
-        self.parameters = list(parameters)
-        named = {"beta1": hyper.beta1, "beta2": hyper.beta2, "eps": hyper.eps, "L2": hyper.weight_decay}
-        self.optimizer = Adam(hyper.lr, **{"grad_clip": 0.0, **named, **arguments})
+        return Adam(**named)
 
-    def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """One call a parameter."""
-        for i, (weights, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            self.parameters[i], _ = self.optimizer((i, "W"), weights, gradient)
-        return self.parameters
+    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:
+        given = enumerate(zip(parameters, gradients, strict=True))
+        return [optimizer((i, "W"), weights, gradient)[0] for i, (weights, gradient) in given]
 
-    def state(self) -> list[dict[str, Any]]:
-        """The moments are flat, and not there before the first step that updates them."""
-        held, named = self.optimizer, [((i, "W"), p) for i, p in enumerate(self.parameters)]
-        return [
-            {
-                "m": np.reshape(held.mom1.get(key, np.zeros_like(p)), p.shape),
-                "v": np.reshape(held.mom2.get(key, np.zeros_like(p)), p.shape),
-                "step": held.nr_update[key],
-            }
-            for key, p in named
-        ]
+    def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
+        return {"m": self._shown(optimizer.mom1, parameters), "v": self._shown(optimizer.mom2, parameters)}
 
-    def set_lr(self, lr: float) -> None:
-        """Rates are schedules."""
+    def counter(self, optimizer: Any, parameters: list[Any]) -> list[Any]:
+        return [optimizer.nr_update[i, "W"] for i in range(len(parameters))]
+
+    def set_lr(self, optimizer: Any, lr: float) -> None:
         from thinc.api import constant
 
-        self.optimizer.learn_rate = constant(lr)
+        optimizer.learn_rate = constant(lr)
 
-    def save(self) -> Any:
-        """What its slots hold of the state."""
-        held = self.optimizer
-        return copy.deepcopy((held.mom1, held.mom2, held.nr_update, held.averages)), held.learn_rate
-
-    def load(self, saved: Any) -> None:
-        """The reverse of `save`."""
-        held = self.optimizer
-        held.mom1, held.mom2, held.nr_update, held.averages = copy.deepcopy(saved[0])
-        held.learn_rate = saved[1]
-
-
-def adam(**arguments: Any) -> Adapter:
-    """`thinc.api.Adam`."""
-    return Adapter(
-        "thinc:Adam",
-        _Session,
-        arguments,
-        dtypes=("float32",),
-        settable=("lr", "beta1", "beta2", "eps", "weight_decay"),
-        weight_decay=("decoupled",) if arguments.get("L2_is_weight_decay", True) else ("coupled",),
-        lr_schedule=True,
-        state=True,
-        counter=True,
-        checkpoint=True,
-    )
+    def _shown(self, moments: dict[Any, Any], parameters: list[Any]) -> list[Any]:
+        """They are flat, and not there before the first step that updates them."""
+        return [np.reshape(moments.get((i, "W"), np.zeros_like(p)), p.shape) for i, p in enumerate(parameters)]
 
 
 PROJECT = Project(
@@ -84,21 +55,21 @@ PROJECT = Project(
             address="thinc:Adam",
             dialect="epsilon-hat-decoupled",
             what="thinc.api.Adam without clipping",
-            make=adam,
+            make=_Adam,
             dtypes=(),
         ),
         Listed(
             address="thinc:Adam?beta1=0.9",
             dialect="epsilon-hat-decoupled",
             what="the same, beta1 pinned as it must not be 0",
-            make=adam,
+            make=_Adam,
             dtypes=("float32",),
         ),
         Listed(
             address="thinc:Adam?beta1=0.9&L2_is_weight_decay=False",
             dialect="epsilon-hat",
             what="the same with its decay coupled",
-            make=adam,
+            make=_Adam,
             dtypes=("float32",),
         ),
     ),

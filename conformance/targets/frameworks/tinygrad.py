@@ -1,54 +1,69 @@
-"""tinygrad's Adam and AdamW; moments, rate and powers of the betas are float32."""
+"""tinygrad's Adam and AdamW, in training mode; moments, rate and powers of the betas are float32."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.targets.adapter import Adapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Session:
-    """One optimizer at work on tensors, in training mode."""
+class _Adam(Adapter):
+    kind = "Adam"
+    names = {"lr": "lr", "beta1": "b1", "beta2": "b2", "eps": "eps"}
+    claims = {"dtypes": ("float32",)}
 
-    def __init__(self, parameters: Sequence[Array], hyper: Hyperparameters, kind: str) -> None:
+    def to_parameter(self, array: Array) -> Any:
+        os.environ.setdefault("DEV", "PYTHON")  # its CPU device needs a compiler of its own choice
         from tinygrad import Tensor
+
+        return Tensor(array)
+
+    def to_numpy(self, held: Any) -> Array:
+        array: Array = held.numpy()
+        return array
+
+    def make(self, parameters: list[Any], **named: Any) -> Any:
         from tinygrad.nn import optim
 
-        self.tensors = [Tensor(p) for p in parameters]
-        decay = {"weight_decay": hyper.weight_decay} if kind == "AdamW" else {}
-        named = {"b1": hyper.beta1, "b2": hyper.beta2, "eps": hyper.eps}
-        self.optimizer = getattr(optim, kind)(self.tensors, lr=hyper.lr, **named, **decay)
+        return getattr(optim, self.kind)(parameters, **named)
 
-    def step(self, gradients: Sequence[Array | None]) -> list[Array]:
-        """`step` assigns to the tensors."""
-        from tinygrad import Context, Tensor
+    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
+        from tinygrad import Context
 
-        for tensor, gradient in zip(self.tensors, gradients, strict=True):
-            tensor.grad = Tensor(np.asarray(gradient))
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
         with Context(TRAINING=1):
-            self.optimizer.step()
-        return [t.numpy() for t in self.tensors]
+            optimizer.step()
 
-    def state(self) -> list[dict[str, Any]]:
-        """`m` and `v`."""
-        return [{"m": m.numpy(), "v": v.numpy()} for m, v in zip(self.optimizer.m, self.optimizer.v, strict=True)]
+    def held_gradients(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:
+        return [p.grad for p in parameters]
+
+    def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
+        return {"m": optimizer.m, "v": optimizer.v}
+
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        from tinygrad import Tensor
+
+        optimizer.lr.assign(Tensor([lr])).realize()
+
+    def save(self, optimizer: Any, parameters: list[Any]) -> Any:
+        return [held.numpy().copy() for held in self._held(optimizer)]
+
+    def load(self, optimizer: Any, parameters: list[Any], saved: Any) -> None:
+        for held, array in zip(self._held(optimizer), saved, strict=True):
+            held.assign(self.to_parameter(array)).realize()
+
+    def _held(self, optimizer: Any) -> list[Any]:
+        return [*optimizer.m, *optimizer.v, optimizer.b1_t, optimizer.b2_t, optimizer.lr]
 
 
-def _made(kind: str, arguments: dict[str, Any], **claims: Any) -> Adapter:
-    os.environ.setdefault("DEV", "PYTHON")  # its CPU device needs a compiler of its own choice
-    return Adapter(f"tinygrad:{kind}", _Session, {**arguments, "kind": kind}, dtypes=("float32",), state=True, **claims)
-
-
-def adam(**arguments: Any) -> Adapter:
-    """`tinygrad.nn.optim.Adam`."""
-    return _made("Adam", arguments)
+class _AdamW(_Adam):
+    kind = "AdamW"
+    names = {**_Adam.names, "weight_decay": "weight_decay"}
+    claims = {**_Adam.claims, "weight_decay": ("decoupled",)}
 
 
 PROJECT = Project(
@@ -59,7 +74,14 @@ PROJECT = Project(
             address="tinygrad:Adam",
             dialect="adam",
             what="tinygrad.nn.optim.Adam on its Python device",
-            make=adam,
+            make=_Adam,
+            dtypes=("float32",),
+        ),
+        Listed(
+            address="tinygrad:AdamW",
+            dialect="adamw",
+            what="tinygrad.nn.optim.AdamW on its Python device",
+            make=_AdamW,
             dtypes=("float32",),
         ),
     ),

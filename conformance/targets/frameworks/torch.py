@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from adam_ref import Hyperparameters
+from adam_ref.arrays import Array
+from conformance.protocol import Session
 from conformance.targets.adapter import Adapter
 from conformance.targets.registry import Listed, Project
 
 _ALL = ("float32", "float64", "bfloat16", "float16")
 
 
-def sparse_adam(**arguments: Any) -> Adapter:
-    """`torch.optim.SparseAdam`, on gradients that list every element."""
-    from conformance.targets.torch_sparse import session
+class _SparseAdam(Adapter):
+    """On gradients that list every element, in a session like those of any other torch optimizer."""
 
-    return Adapter("torch.optim:SparseAdam", session, arguments, lr_schedule=True, state=True, checkpoint=True)
+    claims = {"lr_schedule": True, "state": True, "checkpoint": True}
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:
+        from conformance.targets.torch_sparse import session
+
+        return session(parameters, hyperparameters[0], **self.arguments)
 
 
 PROJECT = Project(
@@ -32,14 +39,14 @@ PROJECT = Project(
             address="torch.optim:SparseAdam",
             dialect="epsilon-hat",
             what="torch.optim.SparseAdam, every element given",
-            make=sparse_adam,
+            make=_SparseAdam,
             dtypes=(),
         ),
         Listed(
             address="torch.optim:SparseAdam?eps=1e-8",
             dialect="epsilon-hat",
             what="the same, eps pinned as it must not be 0",
-            make=sparse_adam,
+            make=_SparseAdam,
         ),
     ),
 )
