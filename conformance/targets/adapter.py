@@ -164,6 +164,8 @@ class _Session:
 
     def shared_memory(self) -> list[str]:
         """The arrays that overlap, where they are NumPy's."""
+        if not self.adapter.capabilities.memory:
+            return []
         held: dict[str, Sequence[Any]] = {"parameter": self.parameters, "gradient": self.gradients}
         if self.adapter.capabilities.state:
             held |= self.adapter.state(self.optimizer, self.parameters)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from adam_ref import Hyperparameters
 from conformance import check_adam
 from conformance.protocol import TargetError
 from conformance.targets.adapter import Adapter
@@ -105,7 +106,11 @@ def test_what_happens_to_the_frameworks_own_arrays_is_seen(target, check):
 
 
 def test_without_numpy_arrays_nothing_is_said_of_what_overlaps():
+    """Whoever is not NumPy's may not even be comparable; tensors of torch in bfloat16 are not."""
     assert outcomes(MyAdam(), "purity.memory") == {"purity.memory": "skip"}
+    session = MyAdam().start([np.ones(1)], [Hyperparameters()])
+    session.parameters[0] = session.gradients = None
+    assert session.shared_memory() == []
 
 
 def run(gradient, x):
