@@ -21,6 +21,10 @@ _ANSWER, _ENTRY, _WIDEST = 1 << 20, 1 << 10, 16
 """Bytes: of an answer as a whole and of each parameter at each step, beside its numbers, and of one number."""
 
 
+MOST_OF_A_CHECKPOINT = 1 << 28
+"""Bytes; as many as a line of the process protocol may have."""
+
+
 def most_bytes(cases: Sequence[Case]) -> int:
     """The size that no honest answer on these cases comes near: parameters, three moments, and words."""
     entries = sum(case.steps * len(case.parameters) for case in cases)

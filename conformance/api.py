@@ -1,12 +1,14 @@
 """The suite from Python: `check_adam` for one verdict, `parametrize_with_checks` for one pytest item a check.
 
-Targets run in this process.  A target is a subclass of torch.optim.Optimizer, a function over NumPy arrays, an object
-of the plug-in protocol, or an address such as "torch.optim:Adam?fused=True".
+Targets run in this process; what only another process shows is looked for in a second one, a worker, which the profile
+"quick" does without.  A target is a subclass of torch.optim.Optimizer, a function over NumPy arrays, an object of the
+plug-in protocol, or an address such as "torch.optim:Adam?fused=True".
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ from adam_ref import ADAM, Dialect
 from adam_ref.dialect import DialectError, named_dialect
 from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.checks import CHECKS, Check
-from conformance.isolation.hosts import InProcess
+from conformance.isolation.another import Another
+from conformance.isolation.hosts import InProcess, another
 from conformance.protocol import TargetError, raised
 from conformance.report import ERROR, FAIL, SKIP, WARN, CheckResult, Report
 from conformance.suite import Plan, iterate, not_run, run, run_one
@@ -60,7 +63,7 @@ def check_adam(
     expected_failures: Mapping[str, str] | None = None,
     on_fail: Literal["raise", "warn"] | None = "raise",
 ) -> Report:
-    """Run the suite against `target` in this process.
+    """Run the suite against `target` in this process, and a few checks in this one and a second one.
 
     Args:
         target: an optimizer class of torch, a function, an object of the plug-in protocol, or an address.
@@ -247,11 +250,29 @@ def _expected(given: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _host(target: Any, plan: Plan) -> InProcess:
+    again = another(plan.address, plan.dialect, plan.device) if importable(target) else Another(NOT_IMPORTABLE)
     if isinstance(target, str):
-        return InProcess(load_target(target, dialect=plan.dialect, device=plan.device))
+        return InProcess(load_target(target, dialect=plan.dialect, device=plan.device), another=again)
     try:
-        return InProcess(adapt(target, dialect=plan.dialect, device=plan.device))
+        return InProcess(adapt(target, dialect=plan.dialect, device=plan.device), another=again)
     except TargetError:
         raise
     except (Exception, SystemExit) as error:
         raise TargetError(f"making a target of {plan.address} {raised(error)}") from error
+
+
+NOT_IMPORTABLE = (
+    "a second process cannot import this target: a class or function at the top of a module can be, and an address"
+)
+
+
+def importable(target: Any) -> bool:
+    """Whether `address_of(target)` names it in any process: neither an object, nor from a script or a function."""
+    if isinstance(target, str):
+        return True
+    if not (inspect.isclass(target) or inspect.isfunction(target)) or target.__module__ == "__main__":
+        return False
+    found: Any = sys.modules.get(target.__module__)
+    for name in target.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is target

@@ -46,7 +46,7 @@ class Capabilities:
         lr_schedule: the learning rate may change between steps.
         state: the moments can be read.
         counter: a step counter can be read with the state.
-        checkpoint: `save` and `load`.
+        checkpoint: `save` and `load`, in the same process and in another one.
         fast_forward: its step counter can be written (`fast_forward`).
         several: more than one parameter array at a time.
         gradients: what a step does to the gradients it is given can be seen.

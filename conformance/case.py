@@ -154,6 +154,21 @@ class Trajectory:
     disturbed: tuple[str, ...] = ()
     became: tuple[Array, ...] = ()
 
+    def followed_by(self, rest: Trajectory) -> Trajectory:
+        """Both as one: `rest` has the steps after these."""
+        made = len(self.parameters)
+        return Trajectory(
+            self.parameters + rest.parameters,
+            self.moments + rest.moments,
+            self.changed_gradients + tuple((made + step, i) for step, i in rest.changed_gradients),
+            self.shared + rest.shared,
+            self.noticed + rest.noticed,
+            rest.refused,
+            self.late + rest.late,
+            self.disturbed + rest.disturbed,
+            self.became + rest.became,
+        )
+
 
 def array_to_json(array: Array) -> dict[str, Any]:
     """An array with its numbers in hexadecimal, which loses nothing."""

@@ -6,6 +6,7 @@ attributes and the one method of `Target`; the adapters in `conformance.targets`
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from time import sleep
@@ -37,6 +38,10 @@ class TargetError(Exception):
     def __init__(self, message: str, *, fatal: bool = False) -> None:
         super().__init__(printable(message))
         self.fatal = fatal
+
+
+class CheckpointError(TargetError):
+    """What was saved cannot be written down, or not be gone on from in another process."""
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
@@ -71,7 +76,8 @@ class Target(Protocol):
 
     Sessions may offer more than `step`, each used only where the capability is claimed: `state() -> list of Moments`
     (or of mappings with the keys m, v, v_max, step), `save() -> Any` and `load(saved)` ("checkpoint": everything that
-    later steps depend on, a learning rate that was set included), `set_lr(lr)` ("lr_schedule"), `fast_forward(steps)`
+    later steps depend on, a learning rate that was set included, as values that pickle carries into another process),
+    `set_lr(lr)` ("lr_schedule"), `fast_forward(steps)`
     ("fast_forward": before the first step, what so many steps with zero gradients leave), `held_gradients()` (the
     gradients as the target holds them after a step, where it converts them), `held_parameters()` (the same of the
     parameters), `shared_memory() -> list of sentences` (where its arrays overlap and must not) and `noticed() -> list
@@ -108,6 +114,40 @@ def stepwise(target: Target, cases: Sequence[Case]) -> Iterator[list[Run]]:
         for run in runs:
             run.step(step)
         yield runs
+
+
+def begin(target: Target, case: Case) -> tuple[Trajectory, bytes]:
+    """Run `case`, and write down what is saved after its last step, for `go_on` in any process.
+
+    Nothing is saved where the target refuses the case.
+
+    Raises:
+        CheckpointError: pickle does not take what was saved, or does not even give it back here.
+        TargetError: as in `run_case`.
+
+    """
+    run = Run(target, case)
+    for step in range(case.steps):
+        run.step(step)
+    return run.trajectory(), b"" if run.refused else run.written()
+
+
+def go_on(target: Target, case: Case, checkpoint: bytes) -> Trajectory:
+    """Run `case`, whose parameters are those of that time, from what `begin` wrote down.  It is unpickled: for workers.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or a step from it raises.
+        TargetError: a session cannot be started.
+
+    """
+    run = Run(target, case)
+    try:
+        run.load(checkpoint)
+        for step in range(case.steps):
+            run.step(step)
+        return run.trajectory()
+    except TargetError as error:
+        raise CheckpointError(str(error)) from error
 
 
 class Run:
@@ -187,6 +227,21 @@ class Run:
         """Make step number `step` (from 0), where the case has it and the target has not refused."""
         if step < self.case.steps and not self.refused:
             self._unless_refused(lambda: self._step(step))
+
+    def written(self) -> bytes:
+        """What the session saves, as a pickle; raises `CheckpointError` where it cannot be one."""
+        saved = self._call("save", lambda: self.session.save())
+        try:
+            written = pickle.dumps(saved)
+            pickle.loads(written)
+        except Exception as error:
+            raise CheckpointError(f"pickling what save gave {raised(error)}") from error
+        return written
+
+    def load(self, checkpoint: bytes) -> None:
+        """Have the session load what `written` gave; where the target refused the case, there is none that could."""
+        if not self.refused:
+            self._call("load", lambda: self.session.load(pickle.loads(checkpoint)))
 
     def _step(self, step: int) -> None:
         if step < len(self.case.lrs) and (lr := self.case.lrs[step]) is not None:

@@ -15,6 +15,7 @@ from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.case import Case, dtype_named
 from conformance.compare import Violation
+from conformance.protocol import TargetError
 
 TRIES = 120
 """Candidates tried at the most: shrinking is there to help a reader, not to hold the report up."""
@@ -34,9 +35,22 @@ def shrink(case: Case, violation: Violation, examine: Examine, *, plain: bool = 
     """Make `case` smaller while `examine` still finds something wrong with it.
 
     Adam acts element by element, so first the one element and the steps up to the violation are tried alone; then,
-    where `plain` asks for it, Hypothesis drops steps and replaces numbers by plainer ones.
+    where `plain` asks for it, Hypothesis drops steps and replaces numbers by plainer ones.  Where the target cannot be
+    run on a smaller case, this ends; where it cannot be run any more, a fatal `TargetError` is raised.
     """
     best = _Best(case, violation, examine)
+    try:
+        _of_one_element(best)
+        if plain:
+            _in_plain_numbers(best)
+    except TargetError as error:
+        if error.fatal:
+            raise
+    return Shrunk(best.case, best.violation)
+
+
+def _of_one_element(best: _Best) -> None:
+    case, violation = best.case, best.violation
     if violation.step:
         best.try_(case.up_to(violation.step))
     if violation.step and len(case.parameters) > 1:
@@ -45,18 +59,21 @@ def shrink(case: Case, violation: Violation, examine: Examine, *, plain: bool = 
         e, i = best.violation.element // _parts(case), best.violation.parameter
         if not best.try_(best.case.of_element(i, e)):
             best.try_(best.case.up_to_element(i, e))
+
+
+def _in_plain_numbers(best: _Best) -> None:
     base = best.case
-    if plain and base.steps <= _MOST_STEPS and base.elements <= _MOST_ELEMENTS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", HypothesisWarning)
-            try:
-                find(_smaller(base), best.try_, settings=_SETTINGS, random=None)
-            except (NoSuchExample, _OutOfTries):
-                pass
-            except Exception as error:
-                if "Flaky" not in type(error).__name__:
-                    raise
-    return Shrunk(best.case, best.violation)
+    if base.steps > _MOST_STEPS or base.elements > _MOST_ELEMENTS:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisWarning)
+        try:
+            find(_smaller(base), best.try_, settings=_SETTINGS, random=None)
+        except (NoSuchExample, _OutOfTries):
+            pass
+        except Exception as error:
+            if "Flaky" not in type(error).__name__:
+                raise
 
 
 _MOST_STEPS, _MOST_ELEMENTS = 40, 16

@@ -12,11 +12,12 @@ from adam_ref import ADAM, Dialect
 from adam_ref.formats import COMPONENTS, FORMATS
 from conformance.capabilities import DEVICES
 from conformance.case import Case, Trajectory
-from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
+from conformance.checks import CHECKS, PROFILES, Check, Context, Elsewhere, Examination, Runner
 from conformance.commands import to_check
 from conformance.compare import Violation, Worst
 from conformance.diagnosis import Diagnosis
 from conformance.diagnosis.evidence import Recorder
+from conformance.isolation.another import resumed_elsewhere
 from conformance.isolation.hosts import Host, environment
 from conformance.protocol import TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, WARN, CheckResult, Finding, Report
@@ -73,12 +74,26 @@ class Plan:
     def context(self, host: Host, dtype: str, record: Callable[[Sequence[Case], list[Trajectory]], None]) -> Context:
         """What the checks get to know."""
 
-        def run(cases: Sequence[Case]) -> list[Trajectory]:
-            trajectories = host.run(cases)
-            record(cases, trajectories)
-            return trajectories
+        profile = PROFILES[self.profile]
 
-        return Context(run, self.dialect, host.capabilities, dtype, self.device, PROFILES[self.profile], self.seed)
+        def recorded(run: Runner) -> Runner:
+            def run_and_record(cases: Sequence[Case]) -> list[Trajectory]:
+                trajectories = run(cases)
+                record(cases, trajectories)
+                return trajectories
+
+            return run_and_record
+
+        def missing() -> str:
+            return (
+                host.another.missing() if profile.elsewhere else f"the profile {self.profile} starts no second process"
+            )
+
+        elsewhere = Elsewhere(
+            recorded(host.another.run), recorded(lambda cases: [resumed_elsewhere(host, c) for c in cases]), missing
+        )
+        run = recorded(host.run)
+        return Context(run, self.dialect, host.capabilities, dtype, self.device, profile, self.seed, elsewhere)
 
     def reproduce(self, check: Check, dtype: str) -> str:
         """A line that runs this one check again."""

@@ -14,7 +14,7 @@ from conformance.checks import (
     state,
     update,
 )
-from conformance.checks.base import PROFILES, Check, Context, Examination, Profile
+from conformance.checks.base import PROFILES, Check, Context, Elsewhere, Examination, Profile, Runner
 
 CHECKS: dict[str, Check] = {
     check.id: check
@@ -33,4 +33,4 @@ CHECKS: dict[str, Check] = {
     for check in chapter.CHECKS
 }
 
-__all__ = ["CHECKS", "PROFILES", "Check", "Context", "Examination", "Profile"]
+__all__ = ["CHECKS", "PROFILES", "Check", "Context", "Elsewhere", "Examination", "Profile", "Runner"]

@@ -34,6 +34,7 @@ class Profile:
         pinned: sets of pinned hyperparameters a regime.
         explored: further cases a regime that Hypothesis chooses.
         plain: how many findings, the first ones, have their numbers made plain as well as being made small.
+        elsewhere: whether the target is started in a second process too, which may take seconds.
 
     """
 
@@ -41,9 +42,40 @@ class Profile:
     pinned: int
     explored: int
     plain: int = 1000
+    elsewhere: bool = True
 
 
-PROFILES = {p.name: p for p in (Profile("quick", 3, 2, 4), Profile("standard", 8, 25, 20), Profile("thorough", 8, 200))}
+PROFILES = {
+    p.name: p
+    for p in (Profile("quick", 3, 2, 4, elsewhere=False), Profile("standard", 8, 25, 20), Profile("thorough", 8, 200))
+}
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The same target in a second process.
+
+    Attributes:
+        run: runs cases together there.
+        resume: runs each case up to its checkpoint in the first process, and on from that checkpoint in the second.
+        missing: why there is no second process, empty where there is one; it is started when this is first asked.
+
+    """
+
+    run: Runner
+    resume: Runner
+    missing: Callable[[], str]
+
+    def trajectory(self, case: Case) -> Trajectory:
+        """The trajectory of one case there."""
+        return self.run((case,))[0]
+
+    def resumed(self, case: Case) -> Trajectory:
+        """The trajectory of one case that changes process at its checkpoint."""
+        return self.resume((case,))[0]
+
+
+NOWHERE = Elsewhere(lambda _: [], lambda _: [], lambda: "there is one process only")
 
 
 @dataclass(frozen=True)
@@ -58,6 +90,7 @@ class Context:
         device: "cpu" or "cuda".
         profile: how much to do.
         seed: from which every random choice follows.
+        elsewhere: the same target in a second process.
 
     """
 
@@ -68,6 +101,7 @@ class Context:
     device: str
     profile: Profile
     seed: int
+    elsewhere: Elsewhere = NOWHERE
 
     @property
     def format(self) -> Format:
@@ -124,7 +158,8 @@ class Check:
         strategy: further cases; `None` where the pinned ones are all there is.
         needs: capabilities without which it is skipped, by attribute name; `settable:NAME` where that
             hyperparameter must be settable or pinned to something, `free:NAME` where the check must vary it,
-            `manner:NAME` where the target must be worked with in that manner.
+            `manner:NAME` where the target must be worked with in that manner, `elsewhere` where a second process is
+            needed.
         theorems: ids of the theorems it rests on.
         regime: the regime it draws from, if one.
 
@@ -169,12 +204,12 @@ class Check:
                 return f"the target does not claim the manner {name}" if claims.manners else NO_MANNERS
             if kind not in _NAMED and not getattr(claims, kind):
                 return f"the target does not claim {kind}"
-        return None
+        return (context.elsewhere.missing() or None) if "elsewhere" in self.needs else None
 
 
 NO_MANNERS = "the target does not claim other manners of working with it than the plain one"
 
-_NAMED = ("settable", "free", "weight_decay", "manner")
+_NAMED = ("settable", "free", "weight_decay", "manner", "elsewhere")
 """Kinds of needs that are no capability by themselves."""
 
 LONG = 100

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from conformance.case import Case
-from conformance.checks.base import Check, Context, Examination
+from conformance.checks.base import Check, Context, Examination, from_regimes
+from conformance.checks.groups import groups, missing
 from conformance.checks.hyperparameters import unusual
 from conformance.checks.manners import as_without, in_manners, shapes
 
@@ -25,6 +26,20 @@ def halfway(context: Context) -> Iterable[Case]:
     return (replace(case.up_to(STEPS), checkpoint_after=STEPS // 2) for case in shapes(context))
 
 
+def anywhere(context: Context) -> Iterable[Case]:
+    """A checkpoint after every step, and in the middle of a schedule, of groups, and of gradients that are missing."""
+    claims = context.capabilities
+    yield from every_step(context)
+    more: list[Case] = []
+    if claims.lr_schedule and "lr" not in claims.pinned:
+        more += from_regimes("schedule", at_most=1)(context)
+    if claims.several and claims.groups:
+        more += groups(context)
+    if claims.several and claims.none_gradients:
+        more += missing(context)
+    yield from (replace(case, checkpoint_after=case.steps // 2) for case in more)
+
+
 def unusual_halfway(context: Context) -> Iterable[Case]:
     """Groups that differ in every hyperparameter, and a checkpoint in the middle."""
     return (replace(case.up_to(STEPS), checkpoint_after=STEPS // 2, lrs=()) for case in unusual(context))
@@ -33,6 +48,12 @@ def unusual_halfway(context: Context) -> Iterable[Case]:
 def resumes(case: Case, context: Context) -> Examination:
     """The run with the checkpoint against the run without."""
     return as_without(case, context, f"going on from a checkpoint after step {case.checkpoint_after}")
+
+
+def resumes_elsewhere(case: Case, context: Context) -> Examination:
+    """The run that changes process at its checkpoint against the run without; or what is saved cannot be pickled."""
+    words = f"going on in another process from a checkpoint after step {case.checkpoint_after}"
+    return as_without(case, context, words, context.elsewhere.resumed)
 
 
 CHECKS = [
@@ -59,5 +80,13 @@ CHECKS = [
         examine=resumes,
         cases=in_manners("other-hyperparameters", cases=unusual_halfway),
         needs=("manner:other-hyperparameters",),
+    ),
+    Check(
+        id="checkpoints.another-process",
+        title="a checkpoint holds all that another process needs to go on",
+        clauses=("CHK-4",),
+        examine=resumes_elsewhere,
+        cases=anywhere,
+        needs=("checkpoint", "elsewhere"),
     ),
 ]

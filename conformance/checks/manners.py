@@ -49,10 +49,15 @@ def judged(case: Case, context: Context, seen: Trajectory) -> Examination:
     return _unless_said(seen, lambda: inside_enclosure(made, context, trajectory=seen) if made.steps else Examination())
 
 
-def as_without(case: Case, context: Context, words: str) -> Examination:
-    """Bit for bit what the same run gives plainly and without its checkpoint; or a refusal."""
+def as_without(
+    case: Case, context: Context, words: str, run: Callable[[Case], Trajectory] | None = None
+) -> Examination:
+    """Bit for bit what the same run gives plainly and without its checkpoint; or a refusal.
+
+    `run` makes the run that is held against the plain one; by default the first process does.
+    """
     plain = context.trajectory(replace(case, manner="", checkpoint_after=None))
-    seen = context.trajectory(case)
+    seen = (run or context.trajectory)(case)
     facts = len(seen.parameters) * case.elements
     return _unless_said(seen, lambda: Examination.rule(first_difference(plain, seen, words), facts))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conformance.case import Case
 from conformance.checks.base import Check, Context, Examination, broken, first_difference, from_regimes
-from conformance.checks.groups import missing, tensors
+from conformance.checks.groups import groups, missing, tensors
 
 
 def everything(context: Context) -> Iterable[Case]:
@@ -65,6 +65,25 @@ def repeatable(case: Case, context: Context) -> Examination:
     return Examination.rule(violation, 2 * case.steps * case.elements)
 
 
+def everything_moving(context: Context) -> Iterable[Case]:
+    """One tensor, with AMSGrad too; several, in groups and with gradients that are missing, where these are claimed."""
+    claims = context.capabilities
+    yield from from_regimes("ordinary", "amsgrad", at_most=2)(context)
+    if claims.several:
+        yield from tensors(context)
+    if claims.several and claims.groups:
+        yield from groups(context)
+    if claims.several and claims.none_gradients:
+        yield from missing(context)
+
+
+def same_elsewhere(case: Case, context: Context) -> Examination:
+    """The same run in a second process, which differs in all that is random about one, gives the same bits."""
+    here, there = context.trajectory(case), context.elsewhere.trajectory(case)
+    violation = first_difference(here, there, "when the same run is made in another process")
+    return Examination.rule(violation, case.steps * case.elements)
+
+
 PAUSE = 0.01
 """Seconds: long enough for a thread that was left behind to do what it was left for."""
 
@@ -116,6 +135,14 @@ CHECKS = [
         clauses=("PUR-4",),
         examine=repeatable,
         cases=from_regimes("ordinary", "amsgrad", at_most=2),
+    ),
+    Check(
+        id="purity.another-process",
+        title="the same inputs give the same bits in another process",
+        clauses=("PUR-7",),
+        examine=same_elsewhere,
+        cases=everything_moving,
+        needs=("elsewhere",),
     ),
     Check(
         id="purity.settled",

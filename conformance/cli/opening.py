@@ -11,7 +11,7 @@ from conformance.usage import UsageError
 
 if TYPE_CHECKING:
     from adam_ref import Dialect
-    from conformance.isolation.hosts import Host, Isolated
+    from conformance.isolation.hosts import Host, InProcess, Isolated
     from conformance.isolation.limits import Limits
 
 
@@ -43,8 +43,9 @@ class Opening:
     ) -> None:
         if in_process and python is not None:
             raise UsageError("--in-process leaves no choice of --python: name one of the two")
-        self.address, self.dialect, self.device = address, dialect, device
+        self.address, self.dialect, self.device, self.limits = address, dialect, device, limits
         self.worker: Isolated | None = None
+        self.here: InProcess | None = None
         if not in_process:
             from conformance.isolation.hosts import Isolated
 
@@ -54,15 +55,18 @@ class Opening:
         """The target, ready to run; raises `TargetError` where it cannot be."""
         if self.worker is not None:
             return self.worker.wait_until_ready()
-        from conformance.isolation.hosts import InProcess
+        from conformance.isolation.hosts import InProcess, another
         from conformance.targets import load_target
 
-        return InProcess(load_target(self.address, dialect=self.dialect, device=self.device))
+        target = load_target(self.address, dialect=self.dialect, device=self.device)
+        self.here = InProcess(target, another=another(self.address, self.dialect, self.device, self.limits))
+        return self.here
 
     def close(self) -> None:
-        """End the worker, where there is one."""
-        if self.worker is not None:
-            self.worker.close()
+        """End what was started: the worker, the target, and its second process."""
+        host = self.worker or self.here
+        if host is not None:
+            host.close()
 
 
 @contextlib.contextmanager

@@ -123,8 +123,9 @@ def outcome(candidate: Candidate, exhibit: Exhibit) -> bool:
         with np.errstate(all="ignore"):
             return run_together(_target(candidate, exhibit), cases)
 
+    context = replace(exhibit.context, run=run, elsewhere=replace(exhibit.context.elsewhere, run=run, resume=run))
     try:
-        violation = exhibit.check.examine(exhibit.case, replace(exhibit.context, run=run)).violation
+        violation = exhibit.check.examine(exhibit.case, context).violation
     except TargetError:
         return False
     return (violation is None) == (exhibit.violation is None)

@@ -374,6 +374,13 @@ def keep_in_place(_a: Adam, x: Step) -> None:
     slot.m[...], slot.v[...], slot.v_max[...] = x.m, x.v, x.v_max
 
 
+def common(a: Adam) -> dict[Any, Any]:
+    """A table that all sessions of this optimizer share, as a global variable of its module would be."""
+    table: dict[Any, Any] = type(a).__dict__.get("table", {})
+    type(a).table = table  # type: ignore[attr-defined]
+    return table
+
+
 def flat(array: Array) -> Array:
     """A flat real view of an array (a copy where it is not contiguous)."""
     line = array.reshape(-1)

@@ -61,6 +61,11 @@ class Fault:
         """SHOULD where none of the checks that must catch it speaks for a MUST: no verdict turns on it."""
         return level_of(clause for check in self.caught_by for clause in CHECKS[check].clauses)
 
+    @property
+    def address(self) -> str:
+        """The address of its target."""
+        return f"conformance.faults:Faulty?fault={self.id}"
+
     def optimizer(self) -> type[Any]:
         """The correct Adam with the pieces replaced."""
         if self.framework:
@@ -69,10 +74,9 @@ class Fault:
 
     def target(self) -> Target:
         """The defective Adam as a target."""
-        name = f"conformance.faults:Faulty?fault={self.id}"
         if self.framework:
-            return torch_adam.torch_target(name, self.optimizer(), self.dialect)
-        return InPieces(name, self.optimizer(), self.dialect, replace(EVERYTHING, **dict(self.claims or {})))
+            return torch_adam.torch_target(self.address, self.optimizer(), self.dialect)
+        return InPieces(self.address, self.optimizer(), self.dialect, replace(EVERYTHING, **dict(self.claims or {})))
 
 
 CATALOGUE: dict[str, Fault] = {}

@@ -9,11 +9,12 @@ import numpy as np
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
-from conformance.faults.adam import Adam, Slot, Step, rounded
+from conformance.faults.adam import Adam, Slot, Step, common, rounded
 from conformance.faults.catalogue import Chapter, Piece
 
 fault = Chapter("checkpoints")
 RESUME = ("metamorphic.resume",)
+ELSEWHERE = ("checkpoints.another-process",)
 Entry = dict[str, Any]
 
 
@@ -190,4 +191,55 @@ fault(
     "a checkpoint that is taken after the first step holds no moments",
     caught_by=("checkpoints.any-step",),
     saved=lambda a, slot: {**Adam.saved(a, slot), **({"m": 0 * slot.m, "v": 0 * slot.v} if slot.t == 1 else {})},
+)
+
+
+def _left_in_memory(*names: str) -> Piece:
+    """Saving that puts these into a table in memory, by the parameter's place, and everything else into the entry."""
+
+    def saved(a: Adam, slot: Slot) -> Entry:
+        entry = Adam.saved(a, slot)
+        common(a)[slot.index] = {name: entry.pop(name) for name in names}
+        return entry
+
+    return saved
+
+
+def _found_in_memory(*names: str) -> Piece:
+    """Loading that looks for these in the table, and leaves them as a fresh session has them where it finds none."""
+
+    def restore(a: Adam, slot: Slot, entry: Entry) -> None:
+        fresh = {name: getattr(slot, name) for name in names}
+        Adam.restore(a, slot, {**entry, **common(a).get(slot.index, fresh)})
+
+    return restore
+
+
+for _where, _what, _names in (
+    ("moments-in-a-class-attribute", "the moments are", ("m", "v")),
+    ("counter-in-a-global-variable", "the counter is", ("t",)),
+    ("lr-in-a-global-variable", "the scheduler's last learning rate is", ("lr",)),
+):
+    fault(
+        _where,
+        f"{_what} left out of checkpoints, and found in memory on loading",
+        caught_by=ELSEWHERE,
+        saved=_left_in_memory(*_names),
+        restore=_found_in_memory(*_names),
+    )
+
+
+def _handed_over(a: Adam) -> list[int]:
+    """Numbers under which the entries of a checkpoint can be found in memory."""
+    entries = Adam.save(a)
+    common(a).update({id(entry): entry for entry in entries})
+    return [id(entry) for entry in entries]
+
+
+fault(
+    "checkpoint-of-references",
+    "a checkpoint holds where in memory the moments are",
+    caught_by=ELSEWHERE,
+    save=_handed_over,
+    load=lambda a, saved: Adam.load(a, [common(a)[number] for number in saved]),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from adam_ref import ADAM, Hyperparameters
 from adam_ref.arrays import Array
 from adam_ref.dialect import DIALECTS
-from conformance.faults.adam import Adam, Slot, Step, rounded_scalar
+from conformance.faults.adam import Adam, Slot, Step, common, rounded_scalar
 from conformance.faults.panel import honest
 
 DECOUPLED = ADAM.with_(weight_decay="decoupled")
@@ -295,6 +295,37 @@ def _by_chunks(a: Adam, slot: Slot, gradient: Array) -> None:
 
 
 honest("by-chunks", "six elements at a time", update=_by_chunks)
+
+
+def _with_a_number(a: Adam, parameter: Array, hyper: Hyperparameters) -> Slot:
+    slot = Adam.new_slot(a, parameter, hyper)
+    slot.past["number"] = len(common(a))
+    _put_into_the_table(a, slot)
+    return slot
+
+
+def _put_into_the_table(a: Adam, slot: Slot) -> None:
+    common(a)[slot.past["number"]] = slot.m
+
+
+def _keep_in_the_table(a: Adam, x: Step) -> None:
+    Adam.keep(a, x)
+    _put_into_the_table(a, x.slot)
+
+
+def _restore_into_the_table(a: Adam, slot: Slot, entry: dict[str, Any]) -> None:
+    Adam.restore(a, slot, entry)
+    _put_into_the_table(a, slot)
+
+
+honest(
+    "moments-in-a-table",
+    "first moments live in a table of the class, under numbers never used again, and checkpoints hold their values",
+    new_slot=_with_a_number,
+    first_moment=lambda a, x: x.beta1 * common(a)[x.slot.past["number"]] + x.w1 * x.g,
+    keep=_keep_in_the_table,
+    restore=_restore_into_the_table,
+)
 
 # Dialects, each declared as what it is.
 

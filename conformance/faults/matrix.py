@@ -15,7 +15,7 @@ from adam_ref import Dialect
 from conformance.case import Case
 from conformance.checks import CHECKS, Check, Context, Examination
 from conformance.compare import remembering
-from conformance.isolation.hosts import InProcess
+from conformance.isolation.hosts import InProcess, another
 from conformance.protocol import Target, TargetError
 from conformance.specs import MUST, SHOULD
 from conformance.strength import strongest_first
@@ -36,6 +36,11 @@ class Subject(Protocol):
     @property
     def id(self) -> str:
         """Its name."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """The address of its target, for a second process."""
         ...
 
     @property
@@ -238,10 +243,12 @@ class Trial:
 
     def cells(self, subject: Subject) -> Iterator[Cell]:
         """The cells of one subject; within `remembering()` they share their enclosures."""
-        terms, host = self.terms, InProcess(subject.target())
+        terms = self.terms
+        host = InProcess(subject.target(), another=another(subject.address, subject.dialect))
         for dtype in [d for d in terms.dtypes if d in subject.dtypes] or subject.dtypes:
             plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=terms.profile, seed=terms.seed)
             context = plan.context(host, dtype, lambda _cases, _trajectories: None)
+            context = replace(context, elsewhere=replace(context.elsewhere, missing=host.another.missing))
             for check in terms.checks:
                 cell = _cell(subject, self.drawn, CHECKS[check], context)
                 yield cell

@@ -34,6 +34,11 @@ class Pair:
         return f"{self.first.title}; {self.second.title}"
 
     @property
+    def address(self) -> str:
+        """The address of its target."""
+        return f"conformance.faults:Faulty?fault={self.first.id}&beside={self.second.id}"
+
+    @property
     def dialect(self) -> Dialect:
         """The dialect that both are declared to be."""
         return self.first.dialect
@@ -55,9 +60,8 @@ class Pair:
 
     def target(self) -> InPieces:
         """The Adam with both defects as a target."""
-        name = f"conformance.faults:Faulty?fault={self.first.id}&beside={self.second.id}"
         optimizer = type(self.id, (Adam,), {**self.first.pieces, **self.second.pieces})
-        return InPieces(name, optimizer, self.dialect, replace(EVERYTHING, **self.claims))
+        return InPieces(self.address, optimizer, self.dialect, replace(EVERYTHING, **self.claims))
 
 
 def paired(first: Fault, second: Fault) -> Pair | None:

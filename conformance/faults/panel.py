@@ -43,6 +43,11 @@ class Honest:
         """It follows every SHOULD as well: a warning is a false alarm."""
         return SHOULD
 
+    @property
+    def address(self) -> str:
+        """The address of its target."""
+        return f"conformance.faults:HonestForm?form={self.id}"
+
     def target(self) -> Target:
         """The correct Adam as a target."""
         return self.make()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from adam_ref.arrays import Array
-from conformance.faults.adam import Adam, Step
+from conformance.faults.adam import Adam, Step, common
 from conformance.faults.catalogue import Chapter, Piece
 
 fault = Chapter("sizes and sessions")
@@ -86,22 +86,15 @@ def _by_columns(g: Array, shape: tuple[int, ...]) -> Array:
     return np.ravel(g.reshape(shape), order="F") if len(shape) > 1 and g.size == np.prod(shape) else g
 
 
-def _common(a: Adam) -> dict[str, Any]:
-    """A table that all sessions of this optimizer share, as a global variable of its module would be."""
-    table: dict[str, Any] = type(a).__dict__.get("table", {})
-    type(a).table = table  # type: ignore[attr-defined]
-    return table
-
-
 def _common_first_moment(a: Adam, x: Step) -> Array:
-    held = _common(a).get(str(x.slot.index), x.slot.m) if x.slot.t else x.slot.m
+    held = common(a).get(str(x.slot.index), x.slot.m) if x.slot.t else x.slot.m
     if held.shape != x.g.shape or held.dtype != x.g.dtype:
         held = x.slot.m
     return x.beta1 * held + x.w1 * x.g
 
 
 def _keep_in_common(a: Adam, x: Step) -> Array:
-    _common(a)[str(x.slot.index)] = x.m
+    common(a)[str(x.slot.index)] = x.m
     return x.m
 
 
@@ -115,8 +108,8 @@ fault(
 
 
 def _counted_in_common(a: Adam, x: Step) -> int:
-    made = _common(a).get("made", 0) + 1 if x.slot.t else 1
-    _common(a)["made"] = made
+    made = common(a).get("made", 0) + 1 if x.slot.t else 1
+    common(a)["made"] = made
     return made
 
 
@@ -130,8 +123,8 @@ fault(
 
 def _ticks(a: Adam) -> int:
     """How often this was asked, whatever session asked: what varies from run to run, and is the same in every test."""
-    _common(a)["ticks"] = _common(a).get("ticks", 0) + 1
-    ticks: int = _common(a)["ticks"]
+    common(a)["ticks"] = common(a).get("ticks", 0) + 1
+    ticks: int = common(a)["ticks"]
     return ticks
 
 
@@ -153,6 +146,36 @@ fault(
     "ordinary",
     difference=lambda a, x: Adam.difference(a, x) * (1.1 if _ticks(a) % 41 == 0 else 1),
 )
+
+
+def _either_order(x: Step, seed: int) -> Array:
+    """The step, each element evaluated in one of two orders that are both right, as the seed has it."""
+    first = np.random.default_rng(seed).random(x.m.shape) < 0.5
+    return np.where(first, x.lr * (x.m_hat / x.denominator), x.lr * x.m_hat / x.denominator)
+
+
+fault(
+    "order-by-process",
+    "the number of the process decides in which order each element is evaluated",
+    caught_by=("purity.another-process",),
+    difference=lambda _, x: _either_order(x, os.getpid()),
+)
+fault(
+    "order-by-hash",
+    "the hash of a name, which Python seeds anew for each process, decides in which order each element is evaluated",
+    caught_by=("purity.another-process",),
+    difference=lambda _, x: _either_order(x, hash("adam") % 2**32),
+)
+fault(
+    "order-by-place-in-a-set",
+    "the place of a parameter's name in a set decides in which order its elements are evaluated",
+    caught_by=("purity.another-process",),
+    difference=lambda a, x: _either_order(x, list({f"parameter {s.index}" for s in a.slots}).index(_name(x))),
+)
+
+
+def _name(x: Step) -> str:
+    return f"parameter {x.slot.index}"
 
 
 def _stale(a: Adam, gradients: Sequence[Array | None]) -> list[Array]:

@@ -303,3 +303,23 @@ fault(
     caught_by=("checkpoints.hyperparameters",),
     load_state_dict=_keeps_its_own,
 )
+
+
+# What belongs to the process.
+
+
+def _in_either_order(_: Pieces, p: Any, direction: Any, size: float) -> None:
+    """Two ways of evaluating the step that are both right; the seed of torch's generator has each element take one."""
+    import torch
+
+    generator = torch.Generator().manual_seed(torch.initial_seed())
+    first = torch.rand(p.shape, generator=generator) < 0.5
+    p.add_(torch.where(first, size * direction, (3 * size) * direction / 3))
+
+
+fault(
+    "order-by-torchs-seed",
+    "the seed of torch's random generator decides in which order each element is evaluated",
+    caught_by=("purity.another-process",),
+    move=_in_either_order,
+)

@@ -13,29 +13,36 @@ import subprocess
 import sys
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from adam_ref import Dialect
-from conformance.answers import most_bytes, wrong_trajectory
+from conformance.answers import MOST_OF_A_CHECKPOINT, most_bytes, wrong_trajectory
 from conformance.capabilities import Capabilities, CapabilityError
 from conformance.case import Case, Trajectory
 from conformance.isolation import wire
+from conformance.isolation.another import Another
 from conformance.isolation.interpreters import SearchPath
 from conformance.isolation.limits import GIB, Limits
-from conformance.isolation.pipes import THEIR_PYTHONPATH, Channel, FloodError
+from conformance.isolation.pipes import THEIR_PYTHONPATH, WORKER, Channel, FloodError
 from conformance.isolation.surroundings import Surroundings
-from conformance.protocol import Target, TargetError, printable, raised, run_together
+from conformance.protocol import CheckpointError, Target, TargetError, begin, go_on, printable, raised, run_together
+
+_T = TypeVar("_T")
 
 _PATIENCE = 5.0
 """Seconds for a warden to end its worker and to say how that went."""
 
 _UNASKED = "the worker answered what it was not asked; does the target fork, or write where it should not?"
+
+_HASH_SEED = "PYTHONHASHSEED"
+"""Environment variable: on it depends the order of sets, which is the same in every run of ours."""
 
 _LONGEST_VERSION = 100
 """Characters of what a target may call its version."""
@@ -47,9 +54,14 @@ class Host(Protocol):
     name: str
     version: str
     capabilities: Capabilities
+    another: Another
 
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
         """Run cases together; raises `TargetError`."""
+        ...
+
+    def begin(self, case: Case) -> tuple[Trajectory, bytes]:
+        """Run a case and write down what is saved after its last step; raises `CheckpointError`, `TargetError`."""
         ...
 
     def close(self) -> None:
@@ -63,11 +75,14 @@ class InProcess:
     Args:
         target: which one.
         before: how everything was before the target was imported, where this process is the target's alone.
+        another: the same target in a second process, which ends with this host.
 
     """
 
-    def __init__(self, target: Target, before: Surroundings | None = None) -> None:
+    def __init__(self, target: Target, before: Surroundings | None = None, another: Another | None = None) -> None:
         self.target, self.before = target, before
+        self.another = another or Another("the target is an object of one process")
+        weakref.finalize(self, self.another.close)
         self.name, self.capabilities = target.name, target.capabilities
         self.version = str(getattr(target, "version", "")) or version_of(target.name)
         self.disturbed: dict[str, None] = {}
@@ -80,21 +95,38 @@ class InProcess:
         what takes no time.
         """
         watched = any(case.pause for case in cases)
+        trajectories = self._tidily(lambda: run_together(self.target, cases), watched=watched)
+        return [self._with_what_it_disturbed(t) for t in trajectories]
+
+    def begin(self, case: Case) -> tuple[Trajectory, bytes]:
+        """Run a case and write down what is saved after its last step."""
+        seen, checkpoint = self._tidily(lambda: begin(self.target, case))
+        return self._with_what_it_disturbed(seen), checkpoint
+
+    def go_on(self, case: Case, checkpoint: bytes) -> Trajectory:
+        """Run a case from what `begin` of any host wrote down, which is unpickled here."""
+        return self._with_what_it_disturbed(self._tidily(lambda: go_on(self.target, case, checkpoint)))
+
+    def _tidily(self, function: Callable[[], _T], *, watched: bool = False) -> _T:
         with np.errstate(all="ignore"):
             here = Surroundings.now(quick=not watched)
             try:
-                trajectories = run_together(self.target, cases)
+                made = function()
             finally:
                 self._settle(here)
         self._settle(self.before if watched else None, long_ago=True)
-        return [replace(t, disturbed=tuple(self.disturbed)) for t in trajectories]
+        return made
+
+    def _with_what_it_disturbed(self, seen: Trajectory) -> Trajectory:
+        return replace(seen, disturbed=tuple(self.disturbed))
 
     def _settle(self, since: Surroundings | None, *, long_ago: bool = False) -> None:
         if since is not None:
             self.disturbed |= dict.fromkeys(since.settle(long_ago=long_ago))
 
     def close(self) -> None:
-        """Let go of what the target holds, where it can be let go of."""
+        """Let go of what the target holds, where it can be let go of, and of the second process."""
+        self.another.close()
         getattr(self.target, "close", lambda: None)()
 
 
@@ -107,6 +139,7 @@ class Isolated:
         device: "cpu" or "cuda".
         limits: what the worker may use up.
         python: the interpreter that the worker runs in, with NumPy and ml_dtypes; ours where it is None.
+        second: whether it is to differ from the first worker of its target in all that is random about a process.
 
     Raises:
         TargetError: importing or adapting the target failed, hung or killed the worker, or it went past a limit.
@@ -121,10 +154,14 @@ class Isolated:
         device: str,
         limits: Limits | None = None,
         python: str | None = None,
+        second: bool = False,
     ) -> None:
         self.limits = limits or Limits()
         self.asked, self.waited, self.over = 0, 0.0, ""
-        self.mark = f"ADAM_CONFORMANCE_WORKER={uuid.uuid4().hex}"
+        self.another = Another(
+            "this is the second process" if second else lambda: self._second(address, dialect, device, python)
+        )
+        self.mark = f"{WORKER}={uuid.uuid4().hex}"
         self.path = SearchPath(python)
         (their_requests, requests), (answers, their_answers) = os.pipe(), os.pipe()
         (output, their_output), (self.words, their_words), (their_lifeline, self.lifeline) = (
@@ -142,7 +179,9 @@ class Isolated:
             env={
                 # Threads that spin while they wait make a busy machine many times slower; the arithmetic is the same.
                 "OMP_WAIT_POLICY": "PASSIVE",
+                _HASH_SEED: "0",
                 **os.environ,
+                **({_HASH_SEED: _other_hash_seed()} if second else {}),
                 "PYTHONPATH": self.path.value,
                 THEIR_PYTHONPATH: os.environ.get("PYTHONPATH", ""),
                 **dict([self.mark.split("=")]),
@@ -154,7 +193,8 @@ class Isolated:
         self.name = address
         # As much of the dialect as somebody who uses the target has to choose.
         told = {"weight_decay": dialect.weight_decay} if dialect else None
-        self._send({"address": address, "dialect": told, "device": device, "seconds": self.limits.answer})
+        hello = {"address": address, "dialect": told, "device": device, "seconds": self.limits.answer}
+        self._send({**hello, "second": second})
 
     def wait_until_ready(self) -> Isolated:
         """Wait for the target's claims; its import has been running since the worker was started."""
@@ -170,8 +210,32 @@ class Isolated:
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
         """Run cases together in the worker."""
         what = "running a case"
-        asked = [wire.case_message(replace(c, regime="")) for c in cases]
+        asked = [_unnamed(c) for c in cases]
         answer = self._ask({"run": asked}, what, most_bytes(cases))
+        return self._seen(answer, cases, what)
+
+    def begin(self, case: Case) -> tuple[Trajectory, bytes]:
+        """Run a case and write down what is saved after its last step; to us, it is no more than bytes."""
+        what = "saving after a case"
+        answer = self._ask({"begin": _unnamed(case)}, what, most_bytes((case,)) + MOST_OF_A_CHECKPOINT)
+        (seen,) = self._seen(answer, (case,), what)
+        if not isinstance(checkpoint := answer.get("checkpoint"), bytes):
+            raise self._given_up(f"{what}: the worker's answer has no checkpoint")
+        return seen, checkpoint
+
+    def go_on(self, case: Case, checkpoint: bytes) -> Trajectory:
+        """Run a case from what `begin` of any host wrote down."""
+        what = "going on from a checkpoint"
+        answer = self._ask({"go_on": _unnamed(case), "checkpoint": checkpoint}, what, most_bytes((case,)))
+        return self._seen(answer, (case,), what)[0]
+
+    def _second(self, address: str, dialect: Dialect | None, device: str, python: str | None) -> Isolated:
+        """Another worker for the same target, which has the time that is left."""
+        left = replace(self.limits, total=self.limits.total - self.waited)
+        return Isolated(address, dialect=dialect, device=device, limits=left, python=python, second=True)
+
+    def _seen(self, answer: dict[str, Any], cases: Sequence[Case], what: str) -> list[Trajectory]:
+        """The trajectories of an answer, one for each case."""
         try:
             trajectories = [wire.trajectory_from_message(t) for t in answer["trajectories"]]
             state = self.capabilities.state
@@ -202,7 +266,8 @@ class Isolated:
         if not isinstance(answer, dict) or answer.get("number") != self.asked:
             raise self._given_up(f"{what}: {_UNASKED}")
         if "error" in answer:
-            raise TargetError(f"{answer['error']}{self._hint(str(answer['error']))}")
+            kind = CheckpointError if answer.get("of_checkpoint") else TargetError
+            raise kind(f"{answer['error']}{self._hint(str(answer['error']))}")
         return answer
 
     def _set_deadline(self) -> None:
@@ -262,7 +327,8 @@ class Isolated:
         return f"was killed by {_signal(-code)}" if code < 0 else f"exited with status {code}"
 
     def close(self) -> None:
-        """End the worker and everything it started."""
+        """End the worker and everything it started, and the second one."""
+        self.another.close()
         if self.over:
             return
         self.over = "the worker was closed"
@@ -284,6 +350,25 @@ class Isolated:
             with contextlib.suppress(OSError):
                 if self.mark.encode() in (process / "environ").read_bytes().split(b"\0"):
                     os.kill(int(process.name), signal.SIGKILL)
+
+
+def _unnamed(case: Case) -> dict[str, Any]:
+    """A case as a message that does not say which regime it is of."""
+    return wire.case_message(replace(case, regime=""))
+
+
+def _other_hash_seed() -> str:
+    """A seed of Python's hashes that is not the first worker's."""
+    return "2" if os.environ.get(_HASH_SEED) == "1" else "1"
+
+
+def another(
+    address: str, dialect: Dialect | None, device: str = "cpu", limits: Limits | None = None, python: str | None = None
+) -> Another:
+    """A second process for the target of that address, as `Isolated` has it; a worker has none."""
+    if WORKER in os.environ:
+        return Another("a worker starts no other")
+    return Another(lambda: Isolated(address, dialect=dialect, device=device, limits=limits, python=python, second=True))
 
 
 def _in_print(seen: Trajectory) -> Trajectory:

@@ -9,6 +9,9 @@ import time
 THEIR_PYTHONPATH = "ADAM_CONFORMANCE_PYTHONPATH"
 """Where a worker, whose own one we set, finds the PYTHONPATH of our user."""
 
+WORKER = "ADAM_CONFORMANCE_WORKER"
+"""Environment variable of a worker and of everything that it starts: which one it is."""
+
 _PIECE = 1 << 20
 """Bytes to be read or written at once."""
 

@@ -277,3 +277,11 @@ class Surroundings:
             if before is not None and (change or facet.moving):
                 facet.restore(before)
         return said
+
+
+def reseed(seed: int) -> None:
+    """Seed the global random generators of Python, NumPy and, where it has been imported, torch."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (it is the global one that targets may draw from)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)

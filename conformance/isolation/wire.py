@@ -1,4 +1,4 @@
-"""Messages between the harness and its worker: JSON with the arrays' bytes behind it; reading executes nothing."""
+"""Messages between the harness and its worker: JSON with the bytes of arrays behind it; reading executes nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Writable(Protocol):
 
 
 def send(stream: Writable, message: Any) -> None:
-    """Write one message: JSON values, arrays anywhere among them."""
+    """Write one message: JSON values, arrays and bytes anywhere among them."""
     blobs = bytearray()
     text = json.dumps(_without_arrays(message, blobs)).encode()
     stream.write(_HEAD.pack(len(text), len(blobs)) + text + blobs)
@@ -90,6 +90,10 @@ def _without_arrays(value: Any, blobs: bytearray) -> Any:
         start = len(blobs)
         blobs += value.tobytes()
         return {"__array__": [_name(value.dtype), list(value.shape), start]}
+    if isinstance(value, bytes):
+        start = len(blobs)
+        blobs += value
+        return {"__bytes__": [len(value), start]}
     if isinstance(value, dict):
         return {k: _without_arrays(v, blobs) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -98,7 +102,7 @@ def _without_arrays(value: Any, blobs: bytearray) -> Any:
 
 
 class _Arrays:
-    """The arrays of a message, each behind the one before it: bytes that were sent once are not used twice."""
+    """The arrays and bytes of a message, each behind the one before: what was sent once is not used twice."""
 
     def __init__(self, blobs: bytes) -> None:
         self.blobs, self.used = blobs, 0
@@ -115,10 +119,19 @@ class _Arrays:
             if "__array__" in value:
                 name, shape, start = value["__array__"]
                 return self._next(dtype_named(name), shape, start)
+            if "__bytes__" in value:
+                size, start = value["__bytes__"]
+                return self._taken(size, start)
             return {k: self._put(v) for k, v in value.items()}
         if isinstance(value, list):
             return [self._put(v) for v in value]
         return value
+
+    def _taken(self, size: int, start: int) -> bytes:
+        if start != self.used or not 0 <= size <= len(self.blobs) - start:
+            raise WireError(f"no message: {size} bytes that start at byte {start}, not at {self.used}")
+        self.used += size
+        return self.blobs[start : self.used]
 
     def _next(self, dtype: np.dtype[Any], shape: list[int], start: int) -> Array:
         if start != self.used or any(n < 0 for n in shape):

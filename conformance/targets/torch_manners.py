@@ -80,8 +80,12 @@ class Plainly:
         return buffer.getvalue()
 
     def load(self, session: Any, saved: Any) -> None:
-        """The reverse of `save`."""
-        session.optimizer.load_state_dict(torch.load(io.BytesIO(saved), weights_only=False))
+        """The reverse of `save`, with weights_only where the state_dict holds nothing that this refuses."""
+        try:
+            state_dict = torch.load(io.BytesIO(saved), weights_only=True)
+        except pickle.UnpicklingError:
+            state_dict = torch.load(io.BytesIO(saved), weights_only=False)
+        session.optimizer.load_state_dict(state_dict)
 
     def notice(self) -> None:
         """Look again at what must not have changed."""

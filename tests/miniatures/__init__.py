@@ -14,7 +14,19 @@ from tests.miniatures.base import HERE, PID_FILE
 
 __all__ = ["HERE", "KINDS", "PID_FILE", "adam", "adam_without_options", "always_wrong", "epsilon_hat", "talkative"]
 
-KINDS = ("base", "dying", "forging", "greedy", "meddling", "nonsense", "peeking", "raising", "silent", "talking")
+KINDS = (
+    "base",
+    "dying",
+    "forging",
+    "greedy",
+    "meddling",
+    "nonsense",
+    "peeking",
+    "raising",
+    "remembering",
+    "silent",
+    "talking",
+)
 """The modules of this package."""
 
 

@@ -69,6 +69,14 @@ def test_many_arrays_keep_their_places():
     assert same(received["b"], message["b"])
 
 
+def test_bytes_arrive_as_they_are():
+    """A checkpoint crosses so; nobody on the way looks into it."""
+    message = {"a": np.arange(3.0), "saved": b"\x80\x05\x00", "none": b"", "b": np.ones(2)}
+    received = there_and_back(message)
+    assert (received["saved"], received["none"]) == (message["saved"], b"")
+    assert same(received["b"], message["b"])
+
+
 @pytest.mark.parametrize("plain", [None, True, 3, 0.1, "text with ü", [1, [2]], {"k": {}}, 1e308, 5e-324, 0.1 + 0.2])
 def test_plain_values_arrive_as_they_are(plain):
     """Hyperparameters are among them: 0.1 must come back as that very double."""
@@ -154,6 +162,10 @@ MALFORMED = {
     "a shape that is none": message_of({"__array__": ["float64", "square", 0]}, b"\0" * 8),
     "an array of two entries": message_of({"__array__": ["float64", [1]]}, b"\0" * 8),
     "an array that is a number": message_of({"__array__": 5}),
+    "more bytes than there are": message_of({"__bytes__": [9, 0]}, b"\0" * 8),
+    "bytes of a negative size": message_of({"__bytes__": [-8, 0]}, b"\0" * 8),
+    "bytes that were used already": message_of([{"__bytes__": [8, 0]}] * 2, b"\0" * 8),
+    "bytes that are a number": message_of({"__bytes__": 5}),
     "more levels than Python likes": message_of(b"[" * 100_000),
     "more than is allowed": HEAD.pack(wire.LARGEST, 1) + b"{}",
     "rubbish": b"rubbish" * 100,
