@@ -16,6 +16,9 @@ import time
 FOREVER = 3600.0
 """Seconds; no test waits that long."""
 
+UNSPOKEN = ("manners", "memory", "refuses_invalid")
+"""Claims that the protocol has no words for."""
+
 
 class Program:
     """Holds what it was given."""
@@ -324,7 +327,7 @@ class Serve(Program):
         from conformance.targets import load_target
 
         self.target = load_target(sys.argv[2])
-        self.claims = {k: v for k, v in self.target.capabilities.to_json().items() if k not in ("manners", "memory")}
+        self.claims = {k: v for k, v in self.target.capabilities.to_json().items() if k not in UNSPOKEN}
 
     def start(self, request):
         import numpy as np

@@ -31,6 +31,7 @@ from conformance.targets import load_target
 from conformance.targets.addresses import parse_address
 from conformance.targets.process import Process
 from conformance.targets.program import EXPECTED, TalkError
+from tests.programs import UNSPOKEN
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "specs" / "protocol" / "examples"
@@ -101,9 +102,9 @@ def test_every_command_has_a_schema_that_accepts_what_crosses(started, monkeypat
 
 
 def test_what_can_be_claimed_is_what_the_protocol_has_words_for():
-    """A claim that no schema knows cannot be made; manners and memory are things of Python only."""
+    """A claim that no schema knows cannot be made; the others are of things of Python only."""
     claims = protocol_schema()["$defs"]["capabilities"]["properties"]
-    assert set(claims) == {f.name for f in fields(Capabilities)} - {"manners", "memory"}
+    assert set(claims) == {f.name for f in fields(Capabilities)} - set(UNSPOKEN)
     kinds = protocol_schema()["$defs"]["hello.request"]["properties"]["weight_decay"]["enum"]
     assert kinds == [*AXES["weight_decay"], None]
     assert set(protocol_schema()["$defs"]["hyperparameters"]["properties"]) == set(SETTABLE)
