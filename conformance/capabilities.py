@@ -49,6 +49,8 @@ class Capabilities:
         checkpoint: `save` and `load`, in the same process and in another one.
         fast_forward: its step counter can be written (`fast_forward`).
         several: more than one parameter array at a time.
+        any_shape: a parameter may have no axes, or no elements.
+        processes: several processes run it together, and where they disagree is noticed.
         gradients: what a step does to the gradients it is given can be seen.
         memory: which of its arrays overlap can be seen (`shared_memory`).
         manners: ways of working with it that its adapter knows (`conformance.manners`).
@@ -74,6 +76,8 @@ class Capabilities:
     checkpoint: bool = False
     fast_forward: bool = False
     several: bool = True
+    any_shape: bool = True
+    processes: bool = False
     gradients: bool = True
     memory: bool = False
     manners: tuple[str, ...] = ()

@@ -21,9 +21,6 @@ from conformance.capabilities import Capabilities
 from conformance.case import Case, Moments, Trajectory
 from conformance.manners import hyperparameters_refusable, manner_refusable
 
-NOT_RUN = "not run: "
-"""Before the reason why nothing more could be asked, wherever something would have been asked."""
-
 _LONGEST, _SENTENCES = 2000, 20
 """Characters that a target's own words may take in an error message, and sentences that it may say of its memory."""
 
@@ -83,8 +80,9 @@ class Target(Protocol):
     `set_lr(lr)` ("lr_schedule"), `fast_forward(steps)`
     ("fast_forward": before the first step, what so many steps with zero gradients leave), `held_gradients()` (the
     gradients as the target holds them after a step, where it converts them), `held_parameters()` (the same of the
-    parameters), `shared_memory() -> list of sentences` (where its arrays overlap and must not) and `noticed() -> list
-    of sentences` (what else went wrong that no number shows).  A target that claims manners has `start_in(manner,
+    parameters), `shared_memory() -> list of sentences` (where its arrays overlap and must not), `noticed() -> list of
+    sentences` (what else went wrong that no number shows) and `disturbed() -> list of sentences` (what was not left as
+    it was in processes of the target's own, which is put back).  A target that claims manners has `start_in(manner,
     parameters, hyperparameters)`, which gives a session that is worked with in that manner.
     """
 
@@ -321,7 +319,8 @@ class Run:
             tuple(self.noticed),
             self.refused,
             tuple(self.late),
-            became=tuple(self.became),
+            tuple(self._sentences("disturbed")) if self.case.pause else (),
+            tuple(self.became),
         )
 
 

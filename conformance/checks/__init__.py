@@ -9,6 +9,7 @@ from conformance.checks import (
     hyperparameters,
     layouts,
     metamorphic,
+    processes,
     purity,
     special_values,
     state,
@@ -29,6 +30,7 @@ CHECKS: dict[str, Check] = {
         gradients,
         layouts,
         checkpoints,
+        processes,
     )
     for check in chapter.CHECKS
 }

@@ -39,8 +39,11 @@ def several(
 ) -> Case:
     """One case with a parameter of each shape, each with ordinary gradients of its own.
 
-    A target that takes one parameter at a time gets one of the first shape.
+    A target that takes one parameter at a time gets one of the first shape; one that does not take any shape gets those
+    that have axes and elements.
     """
+    if not context.capabilities.any_shape:
+        shapes = [shape for shape in shapes if shape and all(shape)]
     shapes = shapes if context.capabilities.several else shapes[:1]
     fitted = [settable(h, context.capabilities) for h in hypers]
     parts = [
@@ -78,6 +81,13 @@ def tensors(context: Context) -> Iterable[Case]:
     hyper = Hyperparameters(lr=0.01, eps=0.1)
     yield several(context, [hyper])
     yield several(context, [hyper], shapes=((0,), (5,), (2, 2)))
+
+
+def degenerate(context: Context) -> Iterable[Case]:
+    """Tensors without axes and without elements, first and last and among others, and nothing but such tensors."""
+    hyper = Hyperparameters(lr=0.01, eps=0.1)
+    yield several(context, [hyper], steps=3, shapes=((), (0,), (3,), (2, 0, 3), (), (0,)))
+    yield several(context, [hyper], steps=3, shapes=((0,), ()))
 
 
 def groups(context: Context) -> Iterable[Case]:
@@ -188,6 +198,14 @@ CHECKS = [
         cases=tensors,
         needs=("several",),
         theorems=("T11",),
+    ),
+    Check(
+        id="groups.any-shape",
+        title="parameters may have no axes, or no elements",
+        clauses=("GRP-7",),
+        examine=inside_enclosure,
+        cases=degenerate,
+        needs=("several", "any_shape"),
     ),
     Check(
         id="groups.hyperparameters",

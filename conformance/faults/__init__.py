@@ -26,6 +26,7 @@ CHAPTERS = (
     "groups",
     "checkpoint",
     "sessions",
+    "sharding",
     "torch_habits",
     "validation",
 )

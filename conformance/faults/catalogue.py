@@ -1,8 +1,8 @@
 """What a fault is, and how the chapters of the catalogue register theirs.
 
 To add one: call the `fault` of its chapter's module with an id, a sentence that says what is wrong, and the pieces of
-`conformance.faults.adam.Adam` that it replaces (of `conformance.faults.torch_adam.Pieces` with `framework="torch"`).  A
-test runs the checks that it names against it, and fails where one of them lets it through.
+`conformance.faults.adam.Adam` that it replaces (of what `WHOLES` has for another framework).  A test runs the checks
+that it names against it, and fails where one of them lets it through.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import Any
 
 from adam_ref import ADAM, Dialect
 from conformance.checks import CHECKS
-from conformance.faults import torch_adam
+from conformance.faults import sharded_adam, torch_adam
 from conformance.faults.adam import EVERYTHING, Adam, InPieces
 from conformance.protocol import Target
 from conformance.specs import level_of
 
 Piece = Callable[..., Any]
+
+
+WHOLES: dict[str, type[Any]] = {"": Adam, "torch": torch_adam.Pieces, "ranks": sharded_adam.Sharded}
+"""The correct Adam of each framework, whose pieces faults replace."""
 
 
 class CatalogueError(ValueError):
@@ -40,7 +44,8 @@ class Fault:
         dialect: the declared one, which it fails to be.
         dtypes: the dtypes in which it is a fault and shows.
         claims: capabilities that differ from those of the correct Adam.
-        framework: "torch" where the correct Adam is one for torch's tensors, empty where it is NumPy's.
+        framework: "torch" where the correct Adam is one for torch's tensors, "ranks" where several processes would run
+            it, empty where it is NumPy's.
 
     """
 
@@ -68,14 +73,18 @@ class Fault:
 
     def optimizer(self) -> type[Any]:
         """The correct Adam with the pieces replaced."""
-        if self.framework:
+        if self.framework == "torch":
             return torch_adam.optimizer(self.id, self.pieces)
+        if self.framework == "ranks":
+            return sharded_adam.sharded(self.id, self.pieces)
         return type(self.id, (Adam,), dict(self.pieces))
 
     def target(self) -> Target:
         """The defective Adam as a target."""
-        if self.framework:
+        if self.framework == "torch":
             return torch_adam.torch_target(self.address, self.optimizer(), self.dialect)
+        if self.framework == "ranks":
+            return sharded_adam.InShards(self.address, self.optimizer(), self.dialect)
         return InPieces(self.address, self.optimizer(), self.dialect, replace(EVERYTHING, **dict(self.claims or {})))
 
 
@@ -103,7 +112,7 @@ class Chapter:
         **pieces: Piece,
     ) -> Fault:
         """Put a fault into the catalogue; where no check is named, the regime's own must catch it."""
-        whole = torch_adam.Pieces if framework else Adam
+        whole = WHOLES[framework]
         missing = [name for name in pieces if not hasattr(whole, name)]
         if missing or not pieces:
             raise CatalogueError(f"{id}: the Adam in pieces has no {', '.join(missing) or 'piece to replace'}")

@@ -102,7 +102,7 @@ fault(
 fault(
     "scalars-not-stepped",
     "0-d parameters are not stepped",
-    caught_by=TENSORS,
+    caught_by=(*TENSORS, "groups.any-shape"),
     paired=lambda a, gradients: [p for p in Adam.paired(a, gradients) if p[0].shape],
 )
 fault(
@@ -114,7 +114,7 @@ fault(
 fault(
     "empty-tensor-ends-the-loop",
     "tensors behind an empty one are not stepped",
-    caught_by=TENSORS,
+    caught_by=(*TENSORS, "groups.any-shape"),
     stands_for=("TransformerEngine #3207",),
     paired=lambda a, gradients: takewhile(lambda p: p[0].theta.size, Adam.paired(a, gradients)),
 )

@@ -65,12 +65,13 @@ class Pair:
 
 
 def paired(first: Fault, second: Fault) -> Pair | None:
-    """The two in one Adam; `None` where they do not go together: one piece, two dialects or claims, no common dtype."""
+    """Both in one Adam; `None` where they do not go together: one piece, a framework, two dialects or dtypes."""
     pair = Pair(first, second)
     one, other = (dict(f.claims or {}) for f in (first, second))
     agree = all(one[claim] == other[claim] for claim in one.keys() & other.keys())
     apart = not first.pieces.keys() & second.pieces.keys()
-    return pair if apart and agree and first.dialect == second.dialect and pair.dtypes else None
+    plain = not (first.framework or second.framework)
+    return pair if plain and apart and agree and first.dialect == second.dialect and pair.dtypes else None
 
 
 def pair_named(name: str) -> Pair:
@@ -81,7 +82,9 @@ def pair_named(name: str) -> Pair:
         raise CatalogueError(f"{name!r} names no two faults, as in epsilon-hat{JOINT}lr-squared")
     pair = paired(CATALOGUE[names[0]], CATALOGUE[names[1]])
     if pair is None:
-        raise CatalogueError(f"{name!r}: they replace the same piece, or differ in dialect, claims or dtypes")
+        raise CatalogueError(
+            f"{name!r}: they replace the same piece, differ in dialect, claims or dtypes, or are of a framework"
+        )
     return pair
 
 

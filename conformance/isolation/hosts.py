@@ -118,7 +118,7 @@ class InProcess:
         return made
 
     def _with_what_it_disturbed(self, seen: Trajectory) -> Trajectory:
-        return replace(seen, disturbed=tuple(self.disturbed))
+        return replace(seen, disturbed=(*self.disturbed, *seen.disturbed))
 
     def _settle(self, since: Surroundings | None, *, long_ago: bool = False) -> None:
         if since is not None:
@@ -278,7 +278,7 @@ class Isolated:
         try:
             return function()
         except TimeoutError:
-            raise self._given_up(f"{what} {self._how_long(began)}") from None
+            raise self._given_up(f"{what} {self._how_long(began)}: the target hangs") from None
         except FloodError:
             most = self.limits.output >> 20
             raise self._given_up(f"{what}: the target prints without end; {most} MiB of output are allowed") from None
@@ -291,9 +291,8 @@ class Isolated:
 
     def _how_long(self, began: float) -> str:
         if self.waited + time.monotonic() - began < self.limits.total:
-            return f"took more than {self.limits.answer:g} s: the target hangs, or needs a larger --timeout"
-        together = f"was not done when all answers together had taken {self.limits.total:g} s"
-        return f"{together}: the target hangs, or needs a larger --total-timeout"
+            return f"took more than {self.limits.answer:g} s"
+        return f"was not done when all answers together had taken {self.limits.total:g} s"
 
     def _hint(self, error: str) -> str:
         return f" ({self._allowed()})" if "MemoryError" in error or "allocate memory" in error else ""

@@ -24,13 +24,13 @@ TICK = 0.05
 SWEEPS = 400
 """How often descendants are ended anew, for those that multiply meanwhile."""
 
-_DEATH_SIGNAL, _SUBREAPER = 1, 36
+DEATH_SIGNAL, _SUBREAPER = 1, 36
 """`PR_SET_PDEATHSIG` and `PR_SET_CHILD_SUBREAPER` of Linux."""
 
 
 def keep(requests: int, answers: int, words: int, lifeline: int, memory: int, processes: int) -> None:
     """Start a worker and watch it to its end."""
-    _ask_kernel(_SUBREAPER, 1)
+    ask_kernel(_SUBREAPER, 1)
     worker = os.fork()
     if worker == 0:
         os.close(words)
@@ -50,7 +50,7 @@ def _work(requests: int, answers: int, memory: int) -> None:
     import resource
 
     os.setsid()
-    _ask_kernel(_DEATH_SIGNAL, signal.SIGKILL)
+    ask_kernel(DEATH_SIGNAL, signal.SIGKILL)
     # RLIMIT_AS would count address space that torch, CUDA and JAX reserve and never touch; this counts what can be
     # written to and is nobody else's.
     for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CORE, 0)):
@@ -63,7 +63,7 @@ def _work(requests: int, answers: int, memory: int) -> None:
     serve(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
 
 
-def _ask_kernel(option: int, value: int) -> None:
+def ask_kernel(option: int, value: int) -> None:
     """`prctl`, where there is one."""
     import ctypes
 

@@ -9,16 +9,15 @@ import importlib
 import inspect
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from adam_ref import Dialect
-from conformance.capabilities import Capabilities
 from conformance.protocol import Target, TargetError, raised
 from conformance.targets.addresses import PROCESS, parse_address
 from conformance.targets.plain_object import PlainObject
 from conformance.targets.program import PATIENCE
 from conformance.targets.registry import registered
-from conformance.usage import near
 
 DEFAULT_TARGET = "adam_ref.torch:Adam?optimized_update=False"
 """The shipped torch Adam, in the form of Algorithm 1."""
@@ -33,7 +32,7 @@ def load_target(
         address: `package.module:Class?key=value&...`, or `process:COMMAND LINE`.
         dialect: the declared one, or `None`.
         device: "cpu" or "cuda".
-        patience: seconds that any one answer of a program may take.
+        patience: seconds that any one answer of a program, or of processes of the target's own, may take.
 
     Raises:
         TargetError: that fails.
@@ -55,14 +54,18 @@ def load_target(
         if make is None:
             target = adapt(found, arguments, dialect=dialect, device=device)
         else:
-            made = make(**arguments)
-            target = made if isinstance(getattr(made, "capabilities", None), Capabilities) else adapt(made)
+            target = make(**_patient(make, patience), **arguments)
     except TargetError:
         raise
     except (Exception, SystemExit) as error:
         raise TargetError(f"making a target of {address} {raised(error)}") from error
     target.name = address
     return target
+
+
+def _patient(make: Callable[..., Target], patience: float) -> dict[str, float]:
+    """The argument that tells those who wait for processes of their own for how long."""
+    return {"patience": patience} if "patience" in inspect.signature(make).parameters else {}
 
 
 def _imported(module: str, name: str) -> Any:
@@ -72,9 +75,7 @@ def _imported(module: str, name: str) -> Any:
         raise TargetError(f"importing {module} {raised(error)}{_extra(error)}") from error
     for part in name.split("."):
         if not hasattr(found, part):
-            offered = [n for n, value in vars(found).items() if callable(value) and not n.startswith("_")]
-            hint = near(part, offered, f"what it has: {', '.join(offered) or 'nothing that can be called'}")
-            raise TargetError(f"{module} has no {name!r}; {hint}")
+            raise TargetError(f"{module} has no {name!r}")
         found = getattr(found, part)
     return found
 

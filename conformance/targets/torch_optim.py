@@ -10,7 +10,7 @@ leaves it under these.  A class may declare otherwise in an attribute: `capabili
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ _UNUSUAL: dict[str, Any] = {
     "maximize": True,
 }
 """Values that are no constructor's defaults, by name."""
-_STATE = {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}
+STATE = {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}
+"""Torch's names for the moments."""
 
 
 class TorchOptimizer:
@@ -49,6 +50,9 @@ class TorchOptimizer:
             takes the number and has the one kind that the declared dialect says.
         kinds: the kinds of weight decay claimed.
 
+    Attributes:
+        build: what makes the optimizer; the class, unless somebody puts something around it.
+
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class TorchOptimizer:
         kinds: tuple[str, ...] = ("coupled", "decoupled", "absolute"),
     ) -> None:
         self.cls, self.device, self.decay = cls, device, decay
+        self.build: Callable[..., torch.optim.Optimizer] = cls
         self.arguments = dict(arguments or {})
         self.name = f"{cls.__module__}:{cls.__qualname__}"
         self.signature = inspect.signature(cls)
@@ -173,9 +178,9 @@ class TorchOptimizer:
         """The same, for a session that is worked with in that manner."""
         way = WAYS[manner](self.device)
         tensors = way.hold(parameters)
-        return TorchSession(way.made(self._grouped, tensors, hyperparameters), tensors, way)
+        return TorchSession(way.made(self.grouped, tensors, hyperparameters), tensors, way)
 
-    def _grouped(
+    def grouped(
         self, tensors: Parameters, hyperparameters: Sequence[Hyperparameters], **more: Any
     ) -> torch.optim.Optimizer:
         """The optimizer of these tensors, in a group for each distinct entry of hyperparameters."""
@@ -191,7 +196,7 @@ class TorchOptimizer:
         named = {**self.arguments, **self._named(hyper), **more}
         kinds = list(self.signature.parameters.items())[1:]
         places = [named.pop(k) for k, p in kinds if p.kind is p.POSITIONAL_ONLY and k in named]
-        return self.cls(parameters, *places, **named)
+        return self.build(parameters, *places, **named)
 
     def _named(self, hyper: Hyperparameters) -> dict[str, Any]:
         named: dict[str, Any] = {k: v for k, v in vars(hyper).items() if k in self.accepted}
@@ -225,10 +230,10 @@ class TorchSession:
 
     def state(self) -> list[Moments]:
         """The moments under torch's names."""
-        return [self._moments(self.optimizer.state.get(t, {})) for t in self.tensors]
+        return [self._moments(self.held_state(t)) for t in self.tensors]
 
     def _moments(self, state: dict[str, Any]) -> Moments:
-        found = {k: to_numpy(state[name]) for k, name in _STATE.items() if torch.is_tensor(state.get(name))}
+        found = {k: to_numpy(state[name]) for k, name in STATE.items() if torch.is_tensor(state.get(name))}
         step = state.get("step")
         return Moments(**found, step=None if step is None else float(step))
 
@@ -242,7 +247,7 @@ class TorchSession:
                 self._count(self.optimizer.state[tensor], steps)
 
     def _count(self, state: dict[str, Any], steps: int) -> None:
-        for name in _STATE.values():
+        for name in STATE.values():
             if torch.is_tensor(state.get(name)):
                 state[name].zero_()
         if torch.is_tensor(state["step"]):
@@ -273,10 +278,19 @@ class TorchSession:
         gradients = [(f"gradient {i}", t.grad) for i, t in enumerate(self.tensors)]
         held += [(name, g) for name, g in gradients if g is not None and not g.is_sparse]
         for i, t in enumerate(self.tensors):
-            state = self.optimizer.state.get(t, {})
-            held += [(f"{k} of parameter {i}", s) for k, s in state.items() if torch.is_tensor(s) and s.numel()]
+            held += [(f"{k} of parameter {i}", s) for k, s in self.held_state(t).items() if torch.is_tensor(s)]
         names = [name for name, _ in held]
-        return [f"{names[i]} and {names[j]} share memory" for i, j in sorted(_overlaps([t for _, t in held]))]
+        own = [self.in_memory(tensor) for _, tensor in held]
+        return [f"{names[i]} and {names[j]} share memory" for i, j in sorted(_overlaps(own))]
+
+    def held_state(self, tensor: torch.Tensor) -> dict[str, Any]:
+        """What the optimizer keeps for a parameter."""
+        found: dict[str, Any] = self.optimizer.state.get(tensor, {})
+        return found
+
+    def in_memory(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Where a tensor has its numbers."""
+        return tensor
 
 
 def _overlaps(tensors: Iterable[torch.Tensor]) -> Iterator[tuple[int, int]]:

@@ -10,9 +10,8 @@ from conformance import faults
 from conformance.checks import CHECKS
 from conformance.faults import CATALOGUE, HONEST, kill_matrix
 from conformance.faults.adam import EVERYTHING, Adam
-from conformance.faults.catalogue import CatalogueError, Chapter
+from conformance.faults.catalogue import WHOLES, CatalogueError, Chapter
 from conformance.faults.panel import honest
-from conformance.faults.torch_adam import Pieces
 from conformance.protocol import TargetError
 from conformance.targets import load_target
 
@@ -87,7 +86,7 @@ def test_the_catalogue_is_as_broad_as_it_promises_to_be():
 def test_a_fault_is_a_small_edit_of_the_correct_one(name):
     """A copy of the update would drift away from the correct Adam, and be caught for that."""
     fault = CATALOGUE[name]
-    edited, whole = fault.optimizer(), Pieces if fault.framework else Adam
+    edited, whole = fault.optimizer(), WHOLES[fault.framework]
     assert issubclass(edited, whole)
     assert 1 <= len(fault.pieces) <= 4
     for piece, replacement in fault.pieces.items():
@@ -232,7 +231,7 @@ def test_the_chapters_are_all_there():
     """A module that registers faults and is not imported would go unnoticed."""
     from pathlib import Path
 
-    helpers = {"__init__", "adam", "torch_adam", "addresses", "catalogue", "panel", "honest", "styles"}
+    helpers = {"__init__", "adam", "torch_adam", "sharded_adam", "addresses", "catalogue", "panel", "honest", "styles"}
     helpers |= {"matrix", "evidence", "pairs", "parallel"}
     modules = {path.stem for path in Path(faults.__file__).parent.glob("*.py")} - helpers
     assert modules == set(faults.CHAPTERS)
