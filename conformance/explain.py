@@ -16,6 +16,7 @@ from conformance.cases.regimes import REGIMES
 from conformance.checks import CHECKS
 from conformance.diagnosis import FAMILIES
 from conformance.faults import CATALOGUE
+from conformance.protocol import TargetError
 from conformance.specs import clauses
 from conformance.targets.registry import Registered, everything
 from conformance.usage import UsageError, near
@@ -53,17 +54,26 @@ class Explanation:
 
 def explain(name: str) -> list[Explanation]:
     """Everything that is called `name`, capitals or not; raises `UsageError` with the nearest ids where nothing is."""
-    found = [
-        Explanation(kind.name, id, kind.line(id), tuple((k, v) for k, v in kind.facts(id) if v))
-        for kind in KINDS.values()
-        for id in kind.ids()
-        if id.casefold() == name.casefold()
-    ]
-    if not found:
-        everything = [id for kind in KINDS.values() for id in kind.ids()]
-        hint = near(name, everything, f"adam-conformance list {' | '.join(KINDS)}")
-        raise UsageError(f"nothing is called {name!r}; {hint}")
-    return found
+    found: list[Explanation] = []
+    ids: list[str] = []
+    trouble: TargetError | None = None
+    for kind in KINDS.values():
+        try:
+            ids += (of_kind := list(kind.ids()))
+        except TargetError as error:  # somebody's list of targets cannot be loaded
+            trouble = error
+            continue
+        found += [
+            Explanation(kind.name, id, kind.line(id), tuple((k, v) for k, v in kind.facts(id) if v))
+            for id in of_kind
+            if id.casefold() == name.casefold()
+        ]
+    if found:
+        return found
+    if trouble is not None:
+        raise trouble
+    hint = near(name, ids, f"adam-conformance list {' | '.join(KINDS)}")
+    raise UsageError(f"nothing is called {name!r}; {hint}")
 
 
 def listed(what: str) -> list[tuple[str, str]]:

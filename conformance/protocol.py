@@ -21,6 +21,9 @@ from conformance.capabilities import Capabilities
 from conformance.case import Case, Moments, Trajectory
 from conformance.manners import hyperparameters_refusable, manner_refusable
 
+NOT_RUN = "not run: "
+"""Before the reason why nothing more could be asked, wherever something would have been asked."""
+
 _LONGEST, _SENTENCES = 2000, 20
 """Characters that a target's own words may take in an error message, and sentences that it may say of its memory."""
 

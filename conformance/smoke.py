@@ -8,13 +8,13 @@ To add a step: a generator of sentences, and a line in `STEPS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import ValidationError, best_match
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
@@ -33,7 +33,19 @@ def examined(command: str, request: Answer, answer: Answer) -> str:  # noqa: ARG
     kind = "error" if "error" in answer or command == "unknown" else command
     errors = sorted(validator(f"{kind}.answer").iter_errors(answer), key=lambda error: error.json_path)
     error = best_match(iter(errors[:1]))
-    return "" if error is None else f"at {error.json_path}: {error.message}"
+    return "" if error is None else f"at {error.json_path}: {_in_words(error)}"
+
+
+def _in_words(error: ValidationError) -> str:
+    """What is wrong, and what is allowed."""
+    if error.validator == "pattern":
+        return f"{error.instance!r} is no number in hexadecimal, as 0x1.8p+0 is, nor inf, -inf or nan"
+    if error.validator == "additionalProperties" and isinstance(error.schema, Mapping):
+        return f"{error.message}; allowed are {', '.join(error.schema['properties'])}"
+    if error.validator == "oneOf":
+        kinds = [str(inner.validator_value) for inner in error.context if inner.validator == "type"]
+        return f"{error.instance!r} is neither {' nor '.join(kinds)}"
+    return error.message
 
 
 @cache

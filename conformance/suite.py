@@ -19,7 +19,7 @@ from conformance.diagnosis import Diagnosis
 from conformance.diagnosis.evidence import Recorder
 from conformance.isolation.another import resumed_elsewhere
 from conformance.isolation.hosts import Host, environment
-from conformance.protocol import TargetError
+from conformance.protocol import NOT_RUN, TargetError
 from conformance.report import ERROR, FAIL, PASS, SKIP, WARN, CheckResult, Finding, Report
 from conformance.shrink import shrink
 from conformance.specs import MUST
@@ -142,10 +142,7 @@ def run(host: Host, plan: Plan, progress: Progress | None = None) -> Report:
     for check in (CHECKS[name] for name in order):
         for dtype in plan.dtypes:
             progress.begins(check, dtype)
-            if fatal:
-                result = CheckResult(check.id, check.clauses, dtype, plan.device, ERROR, f"not run: {fatal}")
-            else:
-                result, fatal = _run_check(host, plan, check, dtype, recorder)
+            result, fatal = _run_check(host, plan, check, dtype, recorder, fatal)
             results[check.id, dtype] = result
             progress.ended(result)
     listed = tuple(results[check.id, dtype] for check, dtype in iterate(plan))
@@ -191,12 +188,17 @@ def run_one(host: Host, plan: Plan, check: Check, dtype: str) -> CheckResult:
     return _run_check(host, plan, check, dtype, Recorder())[0]
 
 
-def _run_check(host: Host, plan: Plan, check: Check, dtype: str, recorder: Recorder) -> tuple[CheckResult, str]:
+def _run_check(
+    host: Host, plan: Plan, check: Check, dtype: str, recorder: Recorder, fatal: str = ""
+) -> tuple[CheckResult, str]:
+    """What came of it, and why nothing more can be asked of the target, empty where it can; `fatal` says so before."""
     context = plan.context(host, dtype, recorder.ran)
     blank = CheckResult(check.id, check.clauses, dtype, plan.device, SKIP)
     began = time.perf_counter()
     if (reason := check.missing(context)) is not None:
-        return replace(blank, reason=reason), ""
+        return replace(blank, reason=reason), fatal
+    if fatal:
+        return replace(blank, status=ERROR, reason=f"{NOT_RUN}{fatal}"), fatal
     tally = Tally(check, context, recorder.examined)
     try:
         tally.examine_all()

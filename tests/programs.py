@@ -63,6 +63,44 @@ class Program:
         sys.exit(0)
 
 
+class RefusesZero(Program):
+    def start(self, request):
+        if any("0x0.0p+0" in (h["lr"], h["eps"]) for h in request["hyperparameters"]):
+            return {"error": {"kind": "unsupported", "message": "lr and eps must be positive"}}
+        return super().start(request)
+
+
+class ForgetsWhereLrIsZero(Program):
+    def start(self, request):
+        answer = super().start(request)
+        return {"parameters": []} if request["hyperparameters"][0]["lr"] == "0x0.0p+0" else answer
+
+
+class DiesOfNaN(Program):
+    def step(self, request):
+        if "nan" in json.dumps(request["gradients"]):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().step(request)
+
+
+class DoesNotKnowWhatItClaims(Program):
+    claims = {**Program.claims, "lr_schedule": True}  # noqa: RUF012
+
+
+class ShowsNoGradients(Program):
+    claims = {**Program.claims, "gradients": True}  # noqa: RUF012
+
+
+class ForgetsABrace(Program):
+    def write(self, line):
+        super().write(line[:-1])
+
+
+class SaysMuchInTheEnd(Program):
+    def step(self, request):
+        sys.exit("\n".join(["IllegalStateException: out of luck", *(f"  at line {n}" for n in range(40))]))
+
+
 # It does not talk.
 
 

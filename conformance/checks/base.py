@@ -269,6 +269,6 @@ def first_difference(
             if differs.any():
                 e = int(np.flatnonzero(differs.reshape(-1))[0])
                 got, expected = (np.asarray(a).reshape(-1)[e] for a in (other, want))
-                message = f"{when} the parameter is {got!r} instead of {expected!r}"
+                message = f"{when} the parameter is {got!s} instead of {expected!s}"
                 return broken(message, step, i, e, float(np.real(got)))
     return None

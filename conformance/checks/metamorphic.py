@@ -106,7 +106,7 @@ def resumable(context: Context) -> Iterable[Case]:
 def resumed(case: Case, context: Context) -> Examination:
     """k + l steps are k steps, a checkpoint, and l steps, bit for bit."""
     halfway = replace(case, checkpoint_after=case.steps // 2)
-    return _same_after(case, halfway, context, lambda p: p, f"saving and loading after {case.steps // 2} steps")
+    return _same_after(case, halfway, context, lambda p: p, f"saving and loading after step {case.steps // 2}")
 
 
 def arranged(case: Case, context: Context) -> Examination:

@@ -32,8 +32,9 @@ COMMANDS = {
 }
 """Where each command lives."""
 
-USAGE, DEFECT, INTERRUPTED, TERMINATED, BROKEN_PIPE = 2, 70, 130, 143, 141
-"""Exit statuses that are no verdict: a request that makes no sense, a defect of this program, and the shell's three."""
+USAGE, UNUSABLE, DEFECT, INTERRUPTED, TERMINATED, BROKEN_PIPE = 2, 3, 70, 130, 143, 141
+"""Exit statuses that are no verdict: a request that makes no sense, something of a target's that cannot be loaded, a
+defect of this program, and the shell's three."""
 
 
 class _Commands(click.Group):
@@ -88,7 +89,12 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again when it flushes
         return BROKEN_PIPE
-    except Exception:
+    except Exception as error:
+        from conformance.protocol import TargetError  # not above, for it imports NumPy
+
+        if isinstance(error, TargetError):
+            click.echo(f"Error: {error}", err=True)
+            return UNUSABLE
         traceback.print_exc()
         click.echo("This is a defect of adam-conformance and says nothing about the target.", err=True)
         return DEFECT

@@ -278,7 +278,7 @@ class Isolated:
         try:
             return function()
         except TimeoutError:
-            raise self._given_up(f"{what} {self._how_long(began)}: the target hangs") from None
+            raise self._given_up(f"{what} {self._how_long(began)}") from None
         except FloodError:
             most = self.limits.output >> 20
             raise self._given_up(f"{what}: the target prints without end; {most} MiB of output are allowed") from None
@@ -291,8 +291,9 @@ class Isolated:
 
     def _how_long(self, began: float) -> str:
         if self.waited + time.monotonic() - began < self.limits.total:
-            return f"took more than {self.limits.answer:g} s"
-        return f"was not done when all answers together had taken {self.limits.total:g} s"
+            return f"took more than {self.limits.answer:g} s: the target hangs, or needs a larger --timeout"
+        together = f"was not done when all answers together had taken {self.limits.total:g} s"
+        return f"{together}: the target hangs, or needs a larger --total-timeout"
 
     def _hint(self, error: str) -> str:
         return f" ({self._allowed()})" if "MemoryError" in error or "allocate memory" in error else ""

@@ -28,6 +28,7 @@ from conformance.commands import importable, to_check
 from conformance.compare import Violation
 from conformance.diagnosis import FAMILIES, Diagnosis
 from conformance.manners import MANNERS
+from conformance.protocol import NOT_RUN
 from conformance.rendering.terminal import two_columns
 from conformance.report import (
     CONFORMS,
@@ -241,6 +242,8 @@ def case_lines(case: Case) -> Iterator[tuple[str, str]]:
         if i == 0 or hyper != case.hyperparameters[0]:
             yield ("with" if i == 0 else f"with ({i})"), _unusual(hyper)
     yield "start", _arrays(case.parameters)
+    if case.skipped:
+        yield "before", f"{_many(case.skipped, 'step')} with zero gradients, counted by fast_forward"
     for step, gradients in enumerate(case.gradients[:_STEPS], 1):
         lr = case.lrs[step - 1] if step <= len(case.lrs) else None
         yield f"grad {step}", _arrays(gradients) + ("" if lr is None else f", lr = {lr!r} from here on")
@@ -315,10 +318,13 @@ def verdict(report: Report) -> Text:
 def _trouble(report: Report) -> str:
     """Where and why the target could not be run: throughout, or in some checks."""
     stuck = [c for c in report.checks if c.status == ERROR]
-    if report.fatal or len(stuck) == sum(c.status != SKIP for c in report.checks):
-        return f": {report.fatal or stuck[0].reason}"
-    where = f"{stuck[0].id} in {stuck[0].dtype}" + (f" and {len(stuck) - 1} more" if stuck[1:] else "")
-    return f" in {where}: {stuck[0].reason}"
+    if not stuck:
+        return f": {report.fatal}"
+    first = next((c for c in stuck if not c.reason.startswith(NOT_RUN)), stuck[0])
+    if len(stuck) == sum(c.status != SKIP for c in report.checks):
+        return f": {first.reason}"
+    where = f"{first.id} in {first.dtype}" + (f" and {len(stuck) - 1} more" if stuck[1:] else "")
+    return f" in {where}: {first.reason}"
 
 
 def nothing_ran(report: Report) -> str:

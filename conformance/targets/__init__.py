@@ -13,11 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from adam_ref import Dialect
+from conformance.capabilities import Capabilities
 from conformance.protocol import Target, TargetError, raised
 from conformance.targets.addresses import PROCESS, parse_address
 from conformance.targets.plain_object import PlainObject
 from conformance.targets.program import PATIENCE
 from conformance.targets.registry import registered
+from conformance.usage import near
 
 DEFAULT_TARGET = "adam_ref.torch:Adam?optimized_update=False"
 """The shipped torch Adam, in the form of Algorithm 1."""
@@ -54,7 +56,8 @@ def load_target(
         if make is None:
             target = adapt(found, arguments, dialect=dialect, device=device)
         else:
-            target = make(**_patient(make, patience), **arguments)
+            made = make(**_patient(make, patience), **arguments)
+            target = made if isinstance(getattr(made, "capabilities", None), Capabilities) else adapt(made)
     except TargetError:
         raise
     except (Exception, SystemExit) as error:
@@ -75,7 +78,9 @@ def _imported(module: str, name: str) -> Any:
         raise TargetError(f"importing {module} {raised(error)}{_extra(error)}") from error
     for part in name.split("."):
         if not hasattr(found, part):
-            raise TargetError(f"{module} has no {name!r}")
+            offered = [n for n, value in vars(found).items() if callable(value) and not n.startswith("_")]
+            hint = near(part, offered, f"what it has: {', '.join(offered) or 'nothing that can be called'}")
+            raise TargetError(f"{module} has no {name!r}; {hint}")
         found = getattr(found, part)
     return found
 

@@ -23,10 +23,10 @@ def parse_address(address: str) -> tuple[str, str, dict[str, Any]]:
         return PROCESS, command, {}
     path, _, query = address.partition("?")
     module, colon, name = path.partition(":")
-    if not (module and colon and name):
+    if not (module and colon and name) or "/" in module or module.endswith(".py"):
         raise TargetError(
-            f"{address!r} is no address of a target: write package.module:Class, for example torch.optim:Adam, or "
-            "process:COMMAND LINE"
+            f"{address!r} is no address of a target: write package.module:Class, for example torch.optim:Adam; "
+            "my_adam:step for a function step in a file my_adam.py in this directory; or process:COMMAND LINE"
         )
     try:
         arguments = parse_qsl(query, strict_parsing=bool(query))

@@ -112,6 +112,8 @@ class _Session:
 
     def _stepped(self, answer: Answer) -> list[Array]:
         if self.shows:
+            if "gradients" not in answer:
+                raise ValueError("there are no gradients, which its claim of gradients promises")
             self.gradients = _arrays_or_none(answer, "gradients", self.gradients)
         return _arrays(answer, "parameters", self.like)
 

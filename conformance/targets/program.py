@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from conformance.isolation.pipes import THEIR_PYTHONPATH, Channel, FloodError
-from conformance.protocol import TargetError
+from conformance.protocol import NOT_RUN, TargetError
 from conformance.targets.addresses import words_of
 
 _T = TypeVar("_T")
@@ -31,8 +31,11 @@ _LOOK = 0.5
 _LONGEST, _MOST_WORDS = 1 << 28, 1 << 26
 """Bytes of one answer (three moments of a million complex numbers fit), and of all words on standard error."""
 
-_QUOTED, _LAST_WORDS = 240, 12
-"""Characters of a line, and lines of the last words on standard error, that an error quotes."""
+_QUOTED, _NEAR, _FIRST_WORDS, _LAST_WORDS = 240, 20, 3, 10
+"""Characters of a line and around its first fault, and the first and last lines of standard error, that are quoted.
+
+Python says what went wrong in the last line, Java and Go in the first.
+"""
 
 EXPECTED = {
     "hello": '{"number":N,"protocol":"adam-conformance/process/1","name":"...","version":"...","capabilities":{...}}',
@@ -47,6 +50,15 @@ EXPECTED = {
     "unknown": '{"number":N,"error":{"kind":"unknown-command","message":"..."}}',
 }
 """What an answer to each command looks like, N being the number of the request."""
+
+CLAIMED_BY = {
+    "state": "state",
+    "set_lr": "lr_schedule",
+    "fast_forward": "fast_forward",
+    "save": "checkpoint",
+    "load": "checkpoint",
+}
+"""The capability without which a command is not sent."""
 
 Answer = Mapping[str, Any]
 Examine = Callable[[str, Answer, Answer], str]
@@ -64,6 +76,12 @@ class TalkError(TargetError):
     def __init__(self, name: str, message: str, *, fatal: bool = False) -> None:
         super().__init__(f"{name}: {message}", fatal=fatal)
         self.name = name
+
+    def again(self) -> TalkError:
+        """For whatever is asked of the program afterwards; what was said and is expected has been told once."""
+        error = TalkError(self.name, "", fatal=True)
+        error.args = (f"{NOT_RUN}{str(self).partition('; sent ')[0]}",)
+        return error
 
 
 class Program:
@@ -92,11 +110,11 @@ class Program:
 
         Raises:
             TalkError: there is no answer, or `read` raises ValueError because of what it says.
-            TargetError: the answer is that it failed.
+            TargetError: the answer is an error; its cause is a ValueError where the program refuses what is asked.
 
         """
         if self.ended is not None:
-            raise self.ended
+            raise self.ended.again()
         self.asked += 1
         request = {"number": self.asked, "command": command, **fields}
         exchange = _Exchange(command, json.dumps(request, separators=(",", ":")))
@@ -105,7 +123,8 @@ class Program:
         if wrong := self.examine(command, request, answer):
             raise TalkError("wrong-answer", exchange.words(wrong))
         if "error" in answer:
-            raise TargetError(_read(exchange, lambda: _refusal(command, answer["error"])))
+            words, refused = _read(exchange, lambda: _refusal(command, answer["error"]))
+            raise TargetError(words) from (ValueError(words) if refused else None)
         return _read(exchange, lambda: read(answer))
 
     def _exchanged(self, exchange: _Exchange) -> bytes:
@@ -123,8 +142,9 @@ class Program:
             return self._line()
         except TimeoutError:
             exchange.line = self.rest
-            hint = "; does it end the line, and flush its output?" if self.rest else "; does it flush its output?"
-            self._give_up("no-answer", exchange, f"its answer {took}{hint}")
+            end = "end the line, and " if self.rest else ""
+            hint = f"does it {end}flush its output? If it is only slow, a larger --timeout helps"
+            self._give_up("no-answer", exchange, f"its answer {took}; {hint}")
         except FloodError:
             in_words = f"{_MOST_WORDS} bytes to standard error"
             what = f"{_LONGEST} bytes without an end of line" if len(self.rest) > _LONGEST else in_words
@@ -172,14 +192,18 @@ class Program:
     def _message(self, exchange: _Exchange) -> dict[str, Any]:
         try:
             answer = json.loads(exchange.line)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
             hint = "nothing but answers may go to standard output; what is for people goes to standard error"
-            self._give_up("not-json", exchange, f"that is no JSON: {hint}")
+            where = _fault_of(error) if exchange.line.lstrip().startswith(b"{") else ""
+            self._give_up("not-json", exchange, f"that is no JSON{where or f': {hint}'}")
         if not isinstance(answer, dict):
             self._give_up("not-json", exchange, "that is no JSON object")
-        if answer.get("number") != self.asked or isinstance(answer["number"], bool):
-            said = f"the answer to number {self.asked} says {answer.get('number')!r}; is there one answer a request?"
-            self._give_up("wrong-number", exchange, said)
+        number = answer.get("number")
+        if number != self.asked or isinstance(number, bool):
+            said = f"says {number!r}" if "number" in answer else "has no number"
+            whole = isinstance(number, int) and not isinstance(number, bool)
+            hint = "is there one answer a request?" if whole else f'"number":{self.asked} is expected'
+            self._give_up("wrong-number", exchange, f"the answer to number {self.asked} {said}; {hint}")
         return answer
 
     def _how_it_ended(self) -> str:
@@ -192,7 +216,7 @@ class Program:
     def _give_up(self, name: str, exchange: _Exchange, what: str) -> NoReturn:
         """End the program, for nothing that it writes from now on would be an answer to what is asked."""
         self.close()
-        said = "\n".join(self.channel.said().splitlines()[-_LAST_WORDS:])
+        said = _words(self.channel.said().splitlines())
         words = exchange.words(what) + (f"; on standard error it said:\n{said}" if said else "")
         self.ended = TalkError(name, words, fatal=True)
         raise self.ended
@@ -216,7 +240,7 @@ def _read(exchange: _Exchange, read: Callable[[], _T]) -> _T:
         return read()
     except (ValueError, KeyError, TypeError) as error:
         words = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        raise TalkError("wrong-answer", exchange.words(words)) from error
+        raise TalkError("wrong-answer", exchange.words(words)) from None  # a cause would make a refusal of it
 
 
 _KINDS = {
@@ -227,11 +251,15 @@ _KINDS = {
 }
 """In words, by the kind of an error that a program answers with."""
 
+_LACKING = ("unknown-command", "unsupported")
+"""The kinds that say that something is not there."""
 
-def _refusal(command: str, error: Any) -> str:
-    """What the program says instead of an answer, in words."""
+
+def _refusal(command: str, error: Any) -> tuple[str, bool]:
+    """What the program says instead of an answer, in words, and whether it refuses what is asked."""
     kind, message = error["kind"], error["message"]
-    return f"{command}: the program says that it {_KINDS.get(kind, kind)}: {message}"
+    claim = f", which its claim of {CLAIMED_BY[command]} promises" if command in CLAIMED_BY and kind in _LACKING else ""
+    return f"{command}: the program says that it {_KINDS.get(kind, kind)}{claim}: {message}", kind == "unsupported"
 
 
 class _Exchange:
@@ -245,6 +273,21 @@ class _Exchange:
         """All about it in a sentence."""
         back = _short(self.line.decode(errors="backslashreplace")) if self.line else "nothing"
         return f"{self.command}: {what}; sent {_short(self.sent)}; came back {back}; expected {EXPECTED[self.command]}"
+
+
+def _fault_of(error: Exception) -> str:
+    """Where a line stops being JSON, and what stands there; nothing where that is not known."""
+    if not isinstance(error, json.JSONDecodeError):
+        return ""
+    near = error.doc[max(0, error.pos - _NEAR) : error.pos + _NEAR]
+    return f" at character {error.pos} ({error.msg}), near {near}"
+
+
+def _words(lines: list[str]) -> str:
+    """The first and the last of them."""
+    if len(lines) > _FIRST_WORDS + _LAST_WORDS:
+        lines = [*lines[:_FIRST_WORDS], "...", *lines[-_LAST_WORDS:]]
+    return "\n".join(lines)
 
 
 def _short(line: str) -> str:

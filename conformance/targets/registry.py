@@ -17,6 +17,7 @@ and its extra in pyproject.toml.  Or such a module in your own distribution, wit
     [project.entry-points."adam_conformance.targets"]
     mylib = "my_framework:PROJECT"
 
+installed where this package is.  Then `adam-conformance check mylib:Adam?eps=0.5` judges `MyAdam(eps=0.5)`.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from adam_ref import ADAM, Dialect
 from adam_ref.dialect import named_dialect
-from conformance.protocol import Target, TargetError, raised
+from conformance.protocol import TargetError, raised
 from conformance.targets.addresses import parse_address
 
 GROUP = "adam_conformance.targets"
@@ -46,7 +48,8 @@ class Listed:
         address: `project:target?key=value&...`, the project's name first.
         dialect: name of the dialect that it is declared to be, also with further arguments.
         what: what it is, in a line.
-        make: from the arguments of the address, the target; None where the address is imported like any other.
+        make: given the arguments of the address by name, returns the target, or whatever else `check` takes: an object
+            with `name`, `capabilities` and `start`, a function; None where the address is imported like any other.
         dtypes: those in which it is judged for the published results; none where another entry speaks for it.
         needs: top-level packages without which it does not run; the project's own where there are none.
         files: what must lie in the working directory instead, where it is a program.
@@ -56,7 +59,7 @@ class Listed:
     address: str
     dialect: str
     what: str
-    make: Callable[..., Target] | None = None
+    make: Callable[..., Any] | None = None
     dtypes: tuple[str, ...] = ("float32", "float64")
     needs: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

@@ -217,7 +217,10 @@ def test_a_worker_survives_what_its_target_raises(isolated, name):
         ("tests.miniatures:IsNotThere", "has no 'IsNotThere'"),
         ("no_such_module_anywhere:Adam", "importing no_such_module_anywhere raised ModuleNotFoundError"),
         ("tests.miniatures:ClaimsNonsense", "raised|no target"),
+        ("tests.miniatures:adan", r"has no 'adan'; did you mean adam\b"),
         ("no address at all", "is no address of a target"),
+        ("my_adam.py:step", r"is no address of a target: .* my_adam:step for a function step in a file my_adam\.py"),
+        ("./my_adam:step", "is no address of a target"),
     ],
 )
 def test_a_target_that_cannot_be_had_says_why(address, what):

@@ -153,6 +153,10 @@ class TestCase:
         assert ("", "... and 288 more steps") in lines
         assert ("saved", "and loaded after step 7") in lines
 
+    def test_steps_that_are_only_counted_are_shown(self):
+        lines = list(case_lines(replace(CASE, skipped=1000)))
+        assert ("before", "1,000 steps with zero gradients, counted by fast_forward") in lines
+
     def test_groups_and_complex_numbers_are_shown(self):
         z = np.array([1 - 2j], np.complex64)
         case = replace(

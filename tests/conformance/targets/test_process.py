@@ -23,6 +23,8 @@ from conformance.case import Case, from_hex, from_numbers, to_hex
 from conformance.cli import run
 from conformance.isolation.hosts import InProcess, Isolated
 from conformance.protocol import TargetError
+from conformance.rendering.reports import verdict
+from conformance.rendering.terminal import as_text
 from conformance.smoke import connected, conversation, examined, stops, validator
 from conformance.specs import protocol_schema
 from conformance.suite import Plan
@@ -192,15 +194,20 @@ NAMED = {
     "PrintsBetween": ("not-json", "came back step done"),
     "WritesNoText": ("not-json", r"came back \\xff\\xfe"),
     "WritesDeeply": ("not-json", "that is no JSON"),
+    "ForgetsABrace": (
+        "not-json",
+        r"that is no JSON at character \d+ \(Expecting ',' delimiter\), near .*\}; sent",
+    ),
+    "SaysMuchInTheEnd": ("ended", r"said:\nIllegalStateException: out of luck\n.*\n\.\.\.\n.*at line 39"),
     "WritesAList": ("not-json", "that is no JSON object"),
     "AnswersTwice": ("wrong-number", r"the answer to number (\d+) says \d+; is there one answer a request\?"),
     "AnswersLate": ("wrong-number", "step: the answer to number"),
-    "NumbersWithWords": ("wrong-number", r"says '\d'"),
+    "NumbersWithWords": ("wrong-number", r"says '(\d)'; \"number\":\1 is expected"),
     "SpeaksAnotherVersion": ("wrong-answer", "'adam-conformance/process/1' was expected"),
     "HasNoName": ("wrong-answer", "'name' is a required property"),
     "ClaimsNonsense": ("wrong-answer", "'float7' is not one of"),
     "ClaimsAsAList": ("wrong-answer", "is not of type 'object'"),
-    "PinsInDecimals": ("wrong-answer", "does not match"),
+    "PinsInDecimals": ("wrong-answer", "is no number in hexadecimal"),
     "KnowsEveryCommand": ("wrong-answer", "unknown: .*'error' is a required property"),
     "Loses": ("not-echoed", r"number 1 of parameter 0 was sent as -0x0\.0p\+0 and came back as 0x0\.0p\+0"),
     "ReadsShortly": ("not-echoed", "was sent as -0x1.5555560000000p-2 and came back as"),
@@ -209,14 +216,15 @@ NAMED = {
     "GivesTooFew": ("wrong-answer", "parameters is a list of length 1; a list of 2 is expected"),
     "GivesAnotherSize": ("wrong-answer", r"parameters\[1\] is a list of length 4; a list of 3 numbers is expected"),
     "GivesNumbers": ("wrong-answer", "1.0 is not of type 'string'"),
-    "GivesDecimals": ("wrong-answer", "'1.0' does not match"),
+    "GivesDecimals": ("wrong-answer", "'1.0' is no number in hexadecimal"),
     "GivesDoubles": ("wrong-answer", "0x1.999999999999ap-4, which is no number of float32; has it been rounded to it"),
     "GivesTooLarge": ("wrong-answer", "0x1p.99999, which is larger than any float64"),
-    "GivesMore": ("wrong-answer", "'loss' was unexpected"),
+    "GivesMore": ("wrong-answer", r"'loss' was unexpected\); allowed are number, parameters, gradients"),
     "ShowsNoState": ("wrong-answer", "'state' is a required property"),
     "ShowsTooLittleState": ("wrong-answer", "a list of as many entries as there are parameters, 2"),
     "ShowsHalfTheState": ("wrong-answer", "'v' is a required property"),
-    "CountsWithWords": ("wrong-answer", "'one'"),
+    "ShowsNoGradients": ("wrong-answer", "there are no gradients, which its claim of gradients promises"),
+    "CountsWithWords": ("wrong-answer", "'one' is neither null nor number"),
     "FailsInItsOwnWay": ("wrong-answer", "'CUDA out of memory' is not of type 'object'"),
 }
 
@@ -250,7 +258,7 @@ def a_case():
 
 HANGS = {
     "NeverAnswers": ("no-answer", r"its answer took more than 0\.5 s; does it flush its output\?"),
-    "EndsNoLine": ("no-answer", r'does it end the line, and flush its output\?; .* came back \{"number":;'),
+    "EndsNoLine": ("no-answer", r'does it end the line, and flush its output\? .* came back \{"number":;'),
     "ClosesItsOutput": ("ended", "the program closed its standard output instead of answering"),
 }
 
@@ -267,7 +275,7 @@ def test_what_does_not_answer_is_given_up(started, name):
     assert caught.value.fatal
     assert time.monotonic() - began < 10
     assert process.program.process.poll() is not None, "the program is still there"
-    with pytest.raises(TalkError, match=HANGS[name][1]):
+    with pytest.raises(TalkError, match=f"^not run: {HANGS[name][0]}: step: "):
         step(process)
 
 
@@ -324,6 +332,36 @@ def test_a_program_that_fails_is_asked_on(started):
         with pytest.raises(TargetError, match="step: the program says that it failed: CUDA out of memory") as caught:
             step(process)
         assert not caught.value.fatal
+
+
+def test_what_is_claimed_and_not_there_is_named(started):
+    with pytest.raises(TargetError, match=r"set_lr: .* know the command, which its claim of lr_schedule promises"):
+        started(program("DoesNotKnowWhatItClaims"))
+
+
+def test_hyperparameters_may_be_refused(started):
+    """As by a class that raises ValueError: it is skipped, and neither a pass nor a failure to run."""
+    plan = Plan(dtypes=("float32",), profile="quick", only=("special.lr-zero", "special.eps-zero"), address="x")
+    report = run_suite(InProcess(started(program("RefusesZero"), make=Process)), plan)
+    assert [c.status for c in report.checks] == ["skip", "skip"]
+    assert all("does not support that: lr and eps must be positive" in c.reason for c in report.checks)
+
+
+def test_an_answer_that_makes_no_sense_is_no_refusal(started):
+    plan = Plan(dtypes=("float32",), profile="quick", only=("special.lr-zero",), address="x")
+    report = run_suite(InProcess(started(program("ForgetsWhereLrIsZero"), make=Process)), plan)
+    assert report.verdict == "could-not-run"
+
+
+def test_where_a_program_ended_is_told(started):
+    """What was not asked of it any more is no place of trouble; what it never claimed stays skipped."""
+    only = ("special.lr-zero", "special.not-a-number", "special.zero-gradient", "layouts.views")
+    plan = Plan(dtypes=("float32",), profile="quick", only=only, address="x")
+    report = run_suite(InProcess(started(program("DiesOfNaN"), make=Process)), plan)
+    assert {c.id: c.status for c in report.checks} == dict(zip(only, ("pass", "error", "error", "skip"), strict=True))
+    assert [c.id for c in report.checks if c.reason.startswith("not run: ended: step")] == ["special.zero-gradient"]
+    where = "could not be run in special.not-a-number in float32 and 1 more: ended: step: the program was killed"
+    assert where in " ".join(as_text(verdict(report)).split())
 
 
 def test_more_sessions_than_there_are_numbers_for(started):
@@ -435,7 +473,7 @@ def test_what_the_page_says_is_printed(capsys):
         assert capsys.readouterr().out.split() == printed.split()
 
 
-CHANGES = re.findall(r"^\| `(.*)` \| `(.*)` \| `(.*)` \|$", PAGE, re.MULTILINE)
+CHANGES = re.findall(r"^\| `(.*)` \| `(.*)` \| `(.*)` \|$", PAGE.partition("| write |")[2], re.MULTILINE)
 
 
 def changed(tmp_path, new, old):
@@ -469,6 +507,13 @@ def test_the_page_names_what_can_go_wrong():
     code = (ROOT / "conformance" / "targets" / name for name in ("program.py", "process.py"))
     raised = re.findall(r'(?:TalkError|_give_up)\(\s*"([a-z-]+)"', "".join(path.read_text() for path in code))
     assert named == set(raised)
+
+
+def test_the_page_names_every_claim_and_what_stands_where_it_is_left_out():
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| ", PAGE.partition("## What can be claimed")[2], re.MULTILINE)
+    left_out = {**Capabilities().to_json(), "gradients": False}
+    named = {name: json.loads(text) for name, text in rows if name in left_out}
+    assert named == {name: left_out[name] for name in protocol_schema()["$defs"]["capabilities"]["properties"]}
 
 
 def test_the_page_names_every_command():
@@ -537,6 +582,12 @@ def test_libtorch_is_adam(tmp_path):
     command = built("libtorch.cpp", "g++", "-std=c++20", "-O1", "-o", str(tmp_path / "adam"))
     subprocess.run([*command, *where, "-ltorch", "-ltorch_cpu", "-lc10"], check=True)
     assert_is_adam(tmp_path / "adam", ["float32", "float64", "bfloat16"])
+
+
+def test_the_example_in_rust_is_adam(tmp_path):
+    adam = tmp_path / "adam"
+    subprocess.run(built("adam.rs", "rustc", "-O", "-D", "warnings", "-o", str(adam)), check=True)
+    assert_is_adam(adam)
 
 
 def test_the_example_in_javascript_is_adam():

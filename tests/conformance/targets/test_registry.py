@@ -8,7 +8,7 @@ import pytest
 
 from adam_ref import ADAM, DIALECTS
 from adam_ref.formats import FORMATS
-from conformance.cli import run
+from conformance.cli import UNUSABLE, run
 from conformance.protocol import TargetError
 from conformance.targets import load_target
 from conformance.targets.registry import GROUP, declared, everything, project_of, projects, registered
@@ -24,9 +24,16 @@ from conformance.targets.numpy_function import NumpyFunction
 def make(**arguments):
     return NumpyFunction(epsilon_hat, arguments)
 
+class Plain:
+    name, capabilities = "plain", {"dtypes": ["float32"]}
+
+    def start(self, parameters, hyperparameters):
+        raise AssertionError
+
 PROJECT = Project("theirs", "pip install theirs", (
     Listed(address="theirs:Adam", dialect="epsilon-hat", what="their Adam", make=make, needs=("numpy",)),
     Listed(address="theirs:Adam?eps=1e-7", dialect="epsilon-hat", what="with their eps", make=make, needs=("numpy",)),
+    Listed(address="theirs:Plain", dialect="adam", what="an object", make=Plain, needs=("numpy",)),
     Listed(address="theirs:Gone", dialect="adam", what="not there", make=make, needs=("no_such_package",)),
 ))
 """
@@ -123,6 +130,20 @@ class TestTheirs:
         theirs.write_text(f"[{GROUP}]\ntheirs = {value}\n")
         assert run(["check", "theirs:Adam", *NEAR, "--in-process"]) == 3
         assert words in capsys.readouterr().out.replace("\n", " ")
+
+    def test_an_entry_point_that_leads_nowhere_is_named_where_all_are_listed(self, theirs, capsys):
+        """It is no defect of ours, and in nobody's way who asks for something else."""
+        theirs.write_text(f"[{GROUP}]\ntheirs = no_such_module:PROJECT\n")
+        for command in (["list", "targets"], ["explain", "theirs:Adam"]):
+            assert run(command) == UNUSABLE
+            said = capsys.readouterr().err
+            assert "the entry point theirs = no_such_module:PROJECT" in said
+            assert "Traceback" not in said
+        assert run(["explain", "UPD-4"]) == 0
+
+    def test_a_plain_object_may_be_made(self):
+        """As the README shows it: claims are a dict."""
+        assert load_target("theirs:Plain").capabilities.dtypes == ("float32",)
 
     def test_the_target_of_a_package_that_is_not_there_could_not_be_run(self, capsys):
         assert run(["check", "theirs:Gone", *NEAR, "--in-process"]) == 3
