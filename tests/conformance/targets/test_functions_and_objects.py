@@ -170,3 +170,36 @@ def test_claims_of_an_object_reach_the_report():
     assert adapt(Object()).capabilities == Capabilities(
         dtypes=("float32",), state=True, counter=True, checkpoint=True, lr_schedule=True
     )
+
+
+class WithManners(Object):
+    """Works in one manner as in any other, has a version, and can be closed."""
+
+    capabilities = MappingProxyType({**Object.capabilities, "manners": ["rewritten"]})
+    version = "7.1"
+    closed = 0
+
+    def start_in(self, manner, parameters, hyperparameters):
+        assert manner == "rewritten"
+        return self.start(parameters, hyperparameters)
+
+    def close(self):
+        self.closed += 1
+
+
+def test_what_an_object_offers_beside_start_goes_along():
+    thing = WithManners()
+    report = check_adam(thing, profile="quick", dtypes=["float32"], only=["hyperparameters"])
+    assert "hyperparameters.rewritten" in {c.id for c in report.checks if c.status == "pass"}
+    assert (report.verdict, report.version) == ("conforms", "7.1")
+    target = adapt(thing)
+    target.close()
+    assert thing.closed
+
+
+def test_manners_without_the_means_are_no_crash():
+    class Claiming(Object):
+        capabilities = MappingProxyType({"manners": ["rewritten"]})
+
+    with pytest.raises(TargetError, match=r"claims the manners rewritten and has no start_in"):
+        adapt(Claiming())
