@@ -56,7 +56,7 @@ def load_target(
         if make is None:
             target = adapt(found, arguments, dialect=dialect, device=device)
         else:
-            made = make(**_patient(make, patience), **arguments)
+            made = make(**_asked_for(make, patience=patience, dialect=dialect), **arguments)
             target = made if isinstance(getattr(made, "capabilities", None), Capabilities) else adapt(made)
     except TargetError:
         raise
@@ -66,9 +66,9 @@ def load_target(
     return target
 
 
-def _patient(make: Callable[..., Target], patience: float) -> dict[str, float]:
-    """The argument that tells those who wait for processes of their own for how long."""
-    return {"patience": patience} if "patience" in inspect.signature(make).parameters else {}
+def _asked_for(make: Callable[..., Any], **known: Any) -> dict[str, Any]:
+    """Of what is known, that which `make` has parameters for."""
+    return {name: value for name, value in known.items() if name in inspect.signature(make).parameters}
 
 
 def _imported(module: str, name: str) -> Any:

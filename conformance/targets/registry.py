@@ -50,6 +50,8 @@ class Listed:
         what: what it is, in a line.
         make: given the arguments of the address by name, returns the target, or whatever else `check` takes: an object
             with `name`, `capabilities` and `start`, a function; None where the address is imported like any other.
+            Where it has parameters called so, it is also given `patience`, the seconds that an answer may take, and
+            `dialect`, the declared one or None.
         dtypes: those in which it is judged for the published results; none where another entry speaks for it.
         needs: top-level packages without which it does not run; the project's own where there are none.
         files: what must lie in the working directory instead, where it is a program.

@@ -34,6 +34,8 @@ from conformance.targets.distributed.pieces import Piece
 from conformance.targets.tensors import to_numpy, to_torch
 from conformance.targets.torch_manners import WAYS, Parameters, Plainly
 
+_world = dist.get_world_size
+
 REAL = ("float32", "float64", "bfloat16", "float16")
 
 
@@ -62,9 +64,10 @@ class Replicated(Plainly):
 
     def contribution(self, gradient: torch.Tensor, times: int = 1) -> torch.Tensor:
         """This rank's part of a sum over all ranks that is `times` the gradient."""
-        mine = torch.arange(gradient.numel()).reshape(gradient.shape) % dist.get_world_size() == dist.get_rank()
-        none = gradient * 0 if gradient.is_complex() else torch.copysign(torch.zeros_like(gradient), gradient)
-        return torch.where(mine, gradient * times, none)
+        if gradient.is_complex():
+            return torch.view_as_complex(self.contribution(torch.view_as_real(gradient), times))
+        mine = torch.arange(gradient.numel()).reshape(gradient.shape) % _world() == dist.get_rank()
+        return torch.where(mine, gradient * times, torch.copysign(torch.zeros_like(gradient), gradient))
 
     def give(self, tensors: Parameters, gradients: Sequence[Array | None]) -> None:
         for tensor, gradient in zip(tensors, gradients, strict=True):
@@ -118,7 +121,7 @@ class Unreduced(Replicated):
     gradients = False
 
     def reduced(self, gradient: torch.Tensor) -> torch.Tensor:
-        return self.contribution(gradient, dist.get_world_size())
+        return self.contribution(gradient, _world())
 
 
 class Zero(Replicated):
@@ -209,9 +212,6 @@ class FullCheckpoint(DTensors):
         options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=False)
         full = _loaded(saved[0]) if dist.get_rank() == 0 else {}
         set_optimizer_state_dict(self.model, session.optimizer, optim_state_dict=full, options=options)
-
-
-_world = dist.get_world_size
 
 
 def _mesh() -> DeviceMesh:

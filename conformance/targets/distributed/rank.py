@@ -16,7 +16,7 @@ import torch._dynamo  # the first step of any optimizer imports it: better once,
 import torch.distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from adam_ref import Hyperparameters
+from adam_ref import Dialect, Hyperparameters
 from adam_ref.arrays import Array
 from conformance.isolation.surroundings import Surroundings
 from conformance.isolation.withheld import is_foreign, withhold
@@ -67,7 +67,9 @@ class Rank:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
         dist.init_process_group("gloo", store=store, rank=self.rank, world_size=self.count, timeout=_LONGEST_WAIT)
 
-    def adopt(self, layout: str, checkpoint: str, optimizer: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def adopt(
+        self, layout: str, checkpoint: str, optimizer: str, arguments: dict[str, Any], dialect: Dialect | None
+    ) -> dict[str, Any]:
         """From now on run this class, with parameters held in that layout; returns its claims."""
         require_checkpoint(layout, checkpoint)
         if ":" in optimizer and is_foreign(optimizer):
@@ -75,7 +77,7 @@ class Rank:
         self.before = Surroundings.now()
         self.layout, self.checkpoint = layout, checkpoint
         self.sessions.clear()
-        self.target = _target(optimizer, arguments)
+        self.target = _target(optimizer, arguments, dialect)
         self.target.build = LAYOUTS[layout].build(self.target.cls)
         allowed, claims = LAYOUTS[layout], self.target.capabilities
         return replace(
@@ -153,7 +155,7 @@ class RankSession(TorchSession):
         return self.way.in_memory(tensor)
 
 
-def _target(optimizer: str, arguments: dict[str, Any]) -> TorchOptimizer:
+def _target(optimizer: str, arguments: dict[str, Any], dialect: Dialect | None) -> TorchOptimizer:
     """The class as a target of this process alone; raises ValueError where there is no such class."""
     module, colon, name = optimizer.rpartition(":")
     if os.getcwd() not in sys.path:
@@ -166,6 +168,6 @@ def _target(optimizer: str, arguments: dict[str, Any]) -> TorchOptimizer:
             f"optimizer={optimizer} is no torch optimizer: write the name of a class of torch.optim, as in "
             "optimizer=AdamW, or package.module:Class"
         )
-    target = adapt(found, arguments)
+    target = adapt(found, arguments, dialect=dialect)
     assert isinstance(target, TorchOptimizer)
     return target

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
-from adam_ref import Hyperparameters
+from adam_ref import Dialect, Hyperparameters
 from adam_ref.arrays import Array
 from conformance.capabilities import Capabilities
 from conformance.case import Moments
@@ -33,6 +33,7 @@ class Distributed:
         checkpoint: "own" where each rank saves the state_dict of its optimizer (rank 0 for all, where that can be
             consolidated), "full" for `torch.distributed.checkpoint.state_dict`.
         patience: seconds that any one answer of the ranks may take.
+        dialect: the declared one, where one is.
         ranks: a group that is there already; otherwise one is started.
         arguments: for the constructor; hyperparameters among them are pinned.
 
@@ -49,6 +50,7 @@ class Distributed:
         optimizer: str = "Adam",
         checkpoint: str = "own",
         patience: float = PATIENCE,
+        dialect: Dialect | None = None,
         ranks: Ranks | None = None,
         **arguments: Any,
     ) -> None:
@@ -61,6 +63,7 @@ class Distributed:
             "checkpoint": checkpoint,
             "optimizer": str(optimizer),
             "arguments": arguments,
+            "dialect": dialect,
         }
         self.sessions: WeakValueDictionary[int, DistributedSession] = WeakValueDictionary()
         self.ranks = ranks or Ranks(processes, patience)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from adam_ref import Hyperparameters
+from adam_ref import Dialect, Hyperparameters
 from adam_ref.arrays import Array
 from conformance.protocol import Session, Target
 from conformance.targets.adapter import Adapter
@@ -31,10 +31,10 @@ class _SparseAdam(Adapter):
 def distributed(layout: str) -> Callable[..., Target]:
     """Makes targets of that layout; see `conformance.targets.distributed.target`."""
 
-    def make(patience: float, **arguments: Any) -> Target:
+    def make(patience: float, dialect: Dialect | None, **arguments: Any) -> Target:
         from conformance.targets.distributed.target import Distributed
 
-        return Distributed(layout, patience=patience, **arguments)
+        return Distributed(layout, patience=patience, dialect=dialect, **arguments)
 
     return make
 

@@ -49,10 +49,10 @@ def ranks():
     group.close()
 
 
-def judged(target, check, dialect=ADAM):
-    """How one check ends in float32, and its words; a finding is not made small."""
-    plan, check = Plan(dialect, ("float32",), profile="quick"), CHECKS[check]
-    context = plan.context(InProcess(target), "float32", lambda *_: None)
+def judged(target, check, dialect=ADAM, dtype="float32"):
+    """How one check ends, and its words; a finding is not made small."""
+    plan, check = Plan(dialect, (dtype,), profile="quick"), CHECKS[check]
+    context = plan.context(InProcess(target), dtype, lambda *_: None)
     if words := check.missing(context):
         return SKIP, words
     tally = Tally(check, context)
@@ -62,7 +62,7 @@ def judged(target, check, dialect=ADAM):
         return ERROR, str(error)
     if tally.violation is not None:
         return FAIL, tally.violation.message
-    result = tally.result(CheckResult(check.id, check.clauses, "float32", "cpu", SKIP))
+    result = tally.result(CheckResult(check.id, check.clauses, dtype, "cpu", SKIP))
     return result.status, result.reason
 
 
@@ -82,12 +82,22 @@ class TestRightOnes:
         for check in (*TELLING, "gradients.closure", "purity.memory"):
             assert (check, *judged(target, check)) == (check, PASS, "")
 
+    def test_complex_parameters_may_be_infinite(self, ranks):
+        """A contribution of infinity times zero would be none."""
+        assert judged(Distributed("zero", ranks=ranks), "special.not-a-number", dtype="complex64") == (PASS, "")
+
     @pytest.mark.parametrize(("layout", "name"), [("replicated", "ShardedAdam"), ("unreduced", "AveragesItself")])
     def test_one_that_shards_itself_conforms(self, ranks, layout, name):
         target = Distributed(layout, optimizer=named(name), ranks=ranks)
         assert not target.capabilities.state
         for check in (*TELLING, "update.exact-zeros", "update.schedule"):
             assert (check, *judged(target, check)) == (check, PASS, "")
+
+    def test_ours_decays_on_shards_as_is_declared(self, ranks):
+        target = Distributed(
+            "dtensor", optimizer="adam_ref.torch:Adam", optimized_update=False, dialect=ADAM, ranks=ranks
+        )
+        assert judged(target, "update.weight-decay") == (PASS, "")
 
     def test_full_checkpoints_count_a_step_where_no_gradient_has_come_yet(self, ranks):
         """Torch's finding; from checkpoints of its own the optimizer goes on right."""
