@@ -83,10 +83,29 @@ class Format:
         exact = np.asarray(values, dtype=np.float64)
         if self.precision >= 53:
             return exact
-        spacing = np.spacing(np.minimum(np.abs(exact), self.largest)) * math.ldexp(1.0, 53 - self.precision)
-        spacing = np.maximum(spacing, self.ulp(0.0))
+        spacing = self._spacing(exact)
         rounded = np.rint(exact / spacing) * spacing
         return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, rounded), rounded)
+
+    def neighbours(self, values: Any) -> tuple[Array, Array]:
+        """The numbers of this format next below and next above each of `values`, as float64.
+
+        Both are the value itself where it is such a number; beyond `largest` the outer one is infinite.
+        """
+        exact = np.asarray(values, dtype=np.float64)
+        if self.precision >= 53:
+            return exact, exact
+        spacing = self._spacing(exact)
+        with np.errstate(invalid="ignore"):
+            below, above = (integer(exact / spacing) * spacing for integer in (np.floor, np.ceil))
+        below = np.where(below < -self.largest, -np.inf, np.minimum(below, self.largest))
+        above = np.where(above > self.largest, np.inf, np.maximum(above, -self.largest))
+        return below, above
+
+    def _spacing(self, exact: Array) -> Array:
+        """How far apart the numbers of this format lie around each of `exact`; past `largest` as just below it."""
+        spacing = np.spacing(np.minimum(np.abs(exact), self.largest)) * math.ldexp(1.0, 53 - self.precision)
+        return np.maximum(spacing, self.ulp(0.0))
 
     def holds(self, value: float) -> bool:
         """Whether `value` is a number of this format, so that casting it is exact."""

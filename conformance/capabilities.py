@@ -8,7 +8,7 @@ from typing import Any
 
 from adam_ref import Hyperparameters
 from adam_ref.dialect import AXES
-from adam_ref.formats import COMPONENTS, FORMATS
+from adam_ref.formats import COMPONENTS, FLOAT32, FORMATS, named_format
 from adam_ref.hyperparameters import HyperparameterError
 from conformance.manners import MANNERS
 
@@ -57,6 +57,9 @@ class Capabilities:
         flush_to_zero: it runs where subnormal numbers are flushed to zero.
         refuses_invalid: hyperparameters outside their ranges are refused with a ValueError, as is the custom of torch's
             optimizers; where it is not claimed, nothing is said about them.
+        stochastic_rounding: parameters of bfloat16 and float16 are computed in float32 or wider, without a copy of them
+            in a wider format, and rounded at random to one of the two neighbours, to each the more likely the nearer it
+            is; `seed` of the target decides what is drawn.
 
     Raises:
         CapabilityError: a name that is none, a hyperparameter that cannot be pinned so, a flag that is no bool.
@@ -83,6 +86,7 @@ class Capabilities:
     manners: tuple[str, ...] = ()
     flush_to_zero: bool = False
     refuses_invalid: bool = False
+    stochastic_rounding: bool = False
 
     def __post_init__(self) -> None:
         for claim, allowed in _NAMES.items():
@@ -91,6 +95,10 @@ class Capabilities:
         for flag in {f.name for f in fields(self)} - {*_NAMES, "pinned"}:
             if not isinstance(value := getattr(self, flag), bool):
                 raise CapabilityError(f"{flag} = {value!r} cannot be claimed: it must be True or False")
+
+    def rounds_at_random(self, dtype: str) -> bool:
+        """Whether parameters of that dtype are rounded at random."""
+        return self.stochastic_rounding and named_format(dtype).precision < FLOAT32.precision
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

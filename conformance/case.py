@@ -44,6 +44,7 @@ class Case:
             and what belongs to the process; 0: nothing is looked at twice.
         invalid: name and value of a hyperparameter outside its range, which the target is given for every parameter in
             the place of the valid one; `None`: all are valid.
+        seed: where the target rounds at random, what it draws in this run follows from this number.
 
     """
 
@@ -59,6 +60,7 @@ class Case:
     manner: str = ""
     pause: float = 0.0
     invalid: tuple[str, float] | None = None
+    seed: int = 0
 
     @property
     def given(self) -> tuple[Hyperparameters, ...]:
@@ -219,6 +221,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "manner": case.manner,
         "pause": case.pause,
         "invalid": None if case.invalid is None else [case.invalid[0], case.invalid[1].hex()],
+        "seed": case.seed,
     }
 
 
@@ -237,6 +240,7 @@ def case_from_json(data: dict[str, Any]) -> Case:
         manner=data["manner"],
         pause=data["pause"],
         invalid=None if data["invalid"] is None else (data["invalid"][0], float.fromhex(data["invalid"][1])),
+        seed=data["seed"],
     )
     _require_coherent(case)
     return case

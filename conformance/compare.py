@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -13,12 +13,14 @@ import numpy as np
 
 from adam_ref import CLASS_A, CLASS_B, Dialect, Enclosure, Format, Hyperparameters, Interval, Numerics, advance, start
 from adam_ref.arrays import Array, as_reals, checked_parameter
-from adam_ref.enclosure import AccuracyClass
+from adam_ref.enclosure import AccuracyClass, anchored, stored
 from adam_ref.formats import named_format
+from conformance.capabilities import Capabilities
 from conformance.case import Case, Moments, Trajectory
 
 PARAMETER = "parameter"
 QUANTITIES = (PARAMETER, "m", "v", "v_max")
+NO_CLAIMS = Capabilities()
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,14 @@ def compare(
     dialect: Dialect,
     accuracy: AccuracyClass = CLASS_A,
     quantities: Iterable[str] = (PARAMETER,),
-    *,
-    flush_to_zero: bool = False,
+    claims: Capabilities = NO_CLAIMS,
 ) -> Comparison:
-    """Every number of `trajectory` against its interval, parameter by parameter and step by step."""
+    """Every number of `trajectory` against its interval, parameter by parameter and step by step.
+
+    `claims` are the target's: whether it flushes subnormal numbers, and whether it rounds at random.
+    """
     parts = [
-        _compare_parameter(case, trajectory, i, dialect, accuracy, tuple(quantities), flush_to_zero)
+        _compare_parameter(case, trajectory, i, dialect, accuracy, tuple(quantities), claims)
         for i in range(len(case.parameters))
     ]
     violations = [p.violation for p in parts if p.violation is not None]
@@ -103,29 +107,29 @@ def compare(
 
 
 def best_class(
-    case: Case, trajectory: Trajectory, dialect: Dialect, quantities: Iterable[str], *, flush_to_zero: bool = False
+    case: Case, trajectory: Trajectory, dialect: Dialect, quantities: Iterable[str], claims: Capabilities = NO_CLAIMS
 ) -> tuple[str | None, Comparison]:
     """The best accuracy class in which everything lies inside, and that comparison; `None` and class B's otherwise."""
     comparison = None
     for accuracy in (CLASS_A, CLASS_B):
-        comparison = compare(case, trajectory, dialect, accuracy, quantities, flush_to_zero=flush_to_zero)
+        comparison = compare(case, trajectory, dialect, accuracy, quantities, claims)
         if comparison.violation is None:
             return accuracy.name, comparison
     assert comparison is not None
     return None, comparison
 
 
-def numerics_of(case: Case, trajectory: Trajectory, accuracy: AccuracyClass, *, flush_to_zero: bool) -> Numerics:
-    """The parameter's format, and for the moments the formats they were seen to be kept in."""
+def numerics_of(case: Case, trajectory: Trajectory, accuracy: AccuracyClass, claims: Capabilities) -> Numerics:
+    """The parameter's format, for the moments the formats they were seen to be kept in, and what is claimed."""
     formats = {PARAMETER: named_format(case.dtype)}
     seen: Moments | None = next((m for step in trajectory.moments[-1:] for m in step if m.m is not None), None)
     for quantity in ("m", "v"):
         array = getattr(seen, quantity, None)
         formats[quantity] = formats[PARAMETER] if array is None else named_format(str(array.dtype))
     first, second, parameter = (
-        f.flushing() if flush_to_zero else f for f in (formats["m"], formats["v"], formats[PARAMETER])
+        f.flushing() if claims.flush_to_zero else f for f in (formats["m"], formats["v"], formats[PARAMETER])
     )
-    return Numerics(parameter, first, second, accuracy)
+    return Numerics(parameter, first, second, accuracy, stochastic=claims.rounds_at_random(case.dtype))
 
 
 Boxes = tuple[int, Enclosure, bool]
@@ -173,9 +177,23 @@ class _Remembered:
             yield boxes
 
 
-def _computed(case: Case, parameter: int, dialect: Dialect, numerics: Numerics) -> Iterator[Boxes]:
+def enclosures_of(
+    case: Case, trajectory: Trajectory, parameter: int, dialect: Dialect, numerics: Numerics
+) -> Iterable[Boxes]:
+    """The same for what was made of the case: where rounding is random, each step starts from what was stored."""
+    if not numerics.stochastic:
+        return enclosures(case, parameter, dialect, numerics)
+    return _computed(case, parameter, dialect, numerics, [after[parameter] for after in trajectory.parameters])
+
+
+def _computed(
+    case: Case, parameter: int, dialect: Dialect, numerics: Numerics, seen: Sequence[Array] = ()
+) -> Iterator[Boxes]:
+    """The boxes after each step of the case; those of each but the first start from the parameters `seen` before it."""
     enclosure = replace(start(case.parameters[parameter], numerics), t=case.skipped)
     for step, gradients in enumerate(case.gradients):
+        if 0 < step <= len(seen):
+            enclosure = anchored(enclosure, seen[step - 1], numerics)
         gradient = gradients[parameter]
         if gradient is not None:
             hyper = case.hyperparameters[parameter]
@@ -202,13 +220,14 @@ def _compare_parameter(
     dialect: Dialect,
     accuracy: AccuracyClass,
     quantities: tuple[str, ...],
-    flush_to_zero: bool,
+    claims: Capabilities,
 ) -> Comparison:
-    numerics = numerics_of(case, trajectory, accuracy, flush_to_zero=flush_to_zero)
+    numerics = numerics_of(case, trajectory, accuracy, claims)
     target = {PARAMETER: numerics.parameter, "m": numerics.first_moment}
     worst, decided, undecided = Worst(), 0, 0
-    for step, enclosure, _ in enclosures(case, i, dialect, numerics):
-        boxes = {PARAMETER: enclosure.theta, "m": enclosure.m, "v": enclosure.v, "v_max": enclosure.v_max}
+    for step, enclosure, _ in enclosures_of(case, trajectory, i, dialect, numerics):
+        theta = stored(enclosure.theta, numerics)
+        boxes = {PARAMETER: theta, "m": enclosure.m, "v": enclosure.v, "v_max": enclosure.v_max}
         for quantity in quantities:
             seen = _seen(trajectory, quantity, step, i)
             if seen is None:

@@ -210,12 +210,11 @@ class _Search:
         return seen, reason
 
     def _fitting(self, before: Fit, probe: Probe, seen: dict[str, list[Seen]]) -> Iterator[Fit]:
-        flushing = self.host.capabilities.flush_to_zero
         for values in product(*(AXES[axis] for axis in probe.axes)):
             dialect = before.dialect.with_(**dict(zip(probe.axes, values, strict=True)))
             accuracy = dict(before.accuracy)
             for dtype, those in seen.items():
-                found = class_of(those, dialect, flush_to_zero=flushing)
+                found = class_of(those, dialect, self.host.capabilities)
                 if found is None:
                     break
                 accuracy[dtype] = max(accuracy[dtype], found)

@@ -86,7 +86,9 @@ class Target(Protocol):
     parameters), `shared_memory() -> list of sentences` (where its arrays overlap and must not), `noticed() -> list of
     sentences` (what else went wrong that no number shows) and `disturbed() -> list of sentences` (what was not left as
     it was in processes of the target's own, which is put back).  A target that claims manners has `start_in(manner,
-    parameters, hyperparameters)`, which gives a session that is worked with in that manner.
+    parameters, hyperparameters)`, which gives a session that is worked with in that manner.  One that claims
+    `stochastic_rounding` has `seed(number)`: from then on all that its sessions draw, in the order in which they step,
+    follows from that number.
     """
 
     name: str
@@ -95,6 +97,15 @@ class Target(Protocol):
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:
         """Start on these parameters; one entry of hyperparameters a parameter, equal entries form a group."""
         ...
+
+
+def seed(target: Target, cases: Sequence[Case]) -> None:
+    """Where the target rounds at random, what it draws next follows from the seed of the first case."""
+    if target.capabilities.stochastic_rounding:
+        try:
+            target.seed(cases[0].seed)  # type: ignore[attr-defined]
+        except (Exception, SystemExit) as error:
+            raise TargetError(f"seed {raised(error)}; a target that rounds at random has seed(number)") from error
 
 
 def run_case(target: Target, case: Case) -> Trajectory:

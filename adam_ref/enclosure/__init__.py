@@ -4,6 +4,7 @@ from adam_ref.enclosure.accuracy import ACCURACY_CLASSES, CLASS_A, CLASS_B, Accu
 from adam_ref.enclosure.interval import Interval
 from adam_ref.enclosure.numerics import Numerics
 from adam_ref.enclosure.recursion import Enclosure, advance, start
+from adam_ref.enclosure.stochastic import anchored, stored
 
 __all__ = [
     "ACCURACY_CLASSES",
@@ -14,5 +15,7 @@ __all__ = [
     "Interval",
     "Numerics",
     "advance",
+    "anchored",
     "start",
+    "stored",
 ]

@@ -104,10 +104,18 @@ class Interval:
 
     def rounded(self, target: Format) -> Interval:
         """The boxes of the same values rounded to a narrower `target`: what a master copy leaves visible."""
-        lo, hi = (target.round(end) for end in (self.lo, self.hi))
+        return self._between(target.round(self.lo), target.round(self.hi))
+
+    def outward(self, target: Format) -> Interval:
+        """The boxes that hold both neighbours of every value in a narrower `target`: what rounding at random makes."""
+        return self._between(target.neighbours(self.lo)[0], target.neighbours(self.hi)[1])
+
+    def _between(self, lo: Array, hi: Array) -> Interval:
+        """The boxes with these ends, which are float64; of an end that is the middle itself, with that end exactly."""
         with np.errstate(invalid="ignore"):
             at = np.where(np.isfinite(self.at), self.at, 0).astype(np.float64)
-            return Interval(at, np.nextafter(at - lo, np.inf), np.nextafter(hi - at, np.inf))
+            below, above = (np.where(gap == 0, 0.0, np.nextafter(gap, np.inf)) for gap in (at - lo, hi - at))
+            return Interval(at, below, above)
 
     def __getitem__(self, part: Any) -> Interval:
         below = self.below[part]

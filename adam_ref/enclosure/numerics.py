@@ -13,7 +13,7 @@ from adam_ref.enclosure import counts
 from adam_ref.enclosure.accuracy import CLASS_A, ROUNDING_UP, AccuracyClass, cast_error
 from adam_ref.enclosure.counts import NOTHING, Count
 from adam_ref.enclosure.interval import working_dtype
-from adam_ref.formats import Format
+from adam_ref.formats import FLOAT32, Format
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Numerics:
     accuracy: AccuracyClass = CLASS_A
     fast_math: bool = False
     """Quotients and roots are not correctly rounded (`counts.FAST_QUOTIENT`); such devices flush subnormals as well."""
+    stochastic: bool = False
+    """The parameter is computed in float32, and rounded at random to its format (`adam_ref.enclosure.stochastic`)."""
 
     @classmethod
     def uniform(cls, target: Format, accuracy: AccuracyClass = CLASS_A) -> Numerics:
@@ -39,6 +41,13 @@ class Numerics:
     def formats(self) -> tuple[Format, Format, Format]:
         """The format of the parameter, of the first and of the second moment."""
         return self.parameter, self.first_moment, self.second_moment
+
+    @property
+    def computed(self) -> Format:
+        """The format that the parameter is computed in, before it is stored."""
+        if not self.stochastic:
+            return self.parameter
+        return FLOAT32.flushing() if self.parameter.flush_to_zero else FLOAT32
 
     @cached_property
     def work(self) -> np.dtype[Any]:
@@ -102,3 +111,9 @@ def roundings(numerics: Numerics) -> tuple[Rounding, Rounding, Rounding, Roundin
     found = {f: Rounding(f, numerics) for f in (*numerics.formats, numerics.between)}
     parameter, first, second = (found[f] for f in numerics.formats)
     return parameter, first, second, found[numerics.between]
+
+
+@lru_cache(maxsize=256)
+def last_roundings(numerics: Numerics) -> Rounding:
+    """Those of what the parameter is computed with last: its decay, and the difference with the step."""
+    return Rounding(numerics.computed, numerics) if numerics.stochastic else roundings(numerics)[0]

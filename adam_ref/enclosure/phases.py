@@ -17,7 +17,7 @@ from adam_ref.enclosure import counts
 from adam_ref.enclosure.accuracy import Scalar, cast_error, scalars
 from adam_ref.enclosure.counts import NOTHING, Count
 from adam_ref.enclosure.interval import Interval, below, every
-from adam_ref.enclosure.numerics import Numerics, Rounding, roundings
+from adam_ref.enclosure.numerics import Numerics, Rounding, last_roundings, roundings
 from adam_ref.enclosure.weights import moment_weights, product_with, squares_of
 from adam_ref.hyperparameters import Hyperparameters
 
@@ -50,6 +50,7 @@ class Step:
     def __init__(self, t: int, hyper: Hyperparameters, numerics: Numerics, dialect: Dialect) -> None:
         self.t, self.hyper, self.dialect, self.numerics = t, hyper, dialect, numerics
         self.theta, self.first, self.second, self.between = roundings(numerics)
+        self.last = last_roundings(numerics)
         self.s = scalars(hyper, dialect, t, numerics.accuracy, numerics.between, numerics.work)
         self.corrects_v = not self.s.c2.is_one
         self._prepare_moments()
@@ -242,7 +243,7 @@ class Step:
         if lr:
             least = min(1.0, float(np.sqrt(s.c2.value)))
             self.underflow_numerator = r.tiny * (max(c1, 1 / lr / least) + c1 / lr / least) if least else 0.0
-            self.underflow_step = r.tiny * (1 + float(factor)) + (0.0 if r is self.theta else self.theta.tiny)
+            self.underflow_step = r.tiny * (1 + float(factor)) + (0.0 if r is self.last else self.last.tiny)
 
     def step_size(self, m: Interval, denominator: Interval, moving: Mask) -> Interval:
         """`lr * m_hat / D`: the corrections and lr folded or not, a quotient or a product with the reciprocal.
@@ -265,9 +266,10 @@ class Step:
         """`theta - step`, after decoupled or absolute decay of theta; exact where the step is zero, as for lr = 0."""
         present = _present(theta)
         if not self.s.decay.is_zero:
-            underflow = counts.UNDERFLOWS_DECAY * self.theta.tiny * max(1.0, float(self.s.lr.value))
+            underflow = counts.UNDERFLOWS_DECAY * self.last.tiny * max(1.0, float(self.s.lr.value))
             theta = theta.scaled(*self.keep).widen(underflow * present)
-        return self._rounded(theta - step, NOWHERE if self.s.lr.is_zero else _both(present, moving), self.theta)
+        after = self._rounded(theta - step, NOWHERE if self.s.lr.is_zero else _both(present, moving), self.last)
+        return _unmoved(theta, step, after) if self.numerics.stochastic and self.s.decay.is_zero else after
 
     @cached_property
     def keep(self) -> tuple[Any, float]:
@@ -276,7 +278,10 @@ class Step:
         The term lambda'*theta is formed with one scalar or with two, and taken from theta: then the sum rounds what is
         kept.  Or it is added to the step, before lr multiplies both: then it is rounded itself, and nothing else.
         """
-        s, r = self.s, self.theta
+        r = self.last
+        s = self.s
+        if self.numerics.stochastic:  # between, some scalars are cast to a narrower format than here
+            s = scalars(self.hyper, self.dialect, self.t, self.numerics.accuracy, r.target, self.numerics.work)
         keep, decay = float(s.keep.value), float(s.decay.value)
         factor = keep * r.relative(product_with(s.keep), s.keep.cast, s.keep.error)
         scalars_of_term = [s.weight_decay] if self.dialect.weight_decay == "absolute" else [s.lr, s.weight_decay]
@@ -301,6 +306,16 @@ NEGLIGIBLE = 2.0**-12
 """An absolute error that is this far below a roundoff of what it is added to is added as it is, for every element."""
 
 EVERYWHERE, NOWHERE = 1.0, 0.0
+
+
+def _unmoved(theta: Interval, step: Interval, after: Interval) -> Interval:
+    """The boxes `after` a step; where that is exactly zero, those before it, without what our own arithmetic is paid.
+
+    Moved outward to the next number of a format (`Interval.outward`), as little as that would become a whole spacing.
+    """
+    still = (step.size == 0) & (step.below == 0) & (step.above == 0)
+    parts = ((theta.at, after.at), (theta.below, after.below), (theta.above, after.above))
+    return Interval(*(np.where(still, before, now) for before, now in parts))
 
 
 def _present(box: Interval) -> Mask:

@@ -13,6 +13,7 @@ from conformance.checks import (
     purity,
     special_values,
     state,
+    stochastic,
     update,
 )
 from conformance.checks.base import PROFILES, Check, Context, Elsewhere, Examination, Profile, Runner
@@ -31,6 +32,7 @@ CHECKS: dict[str, Check] = {
         layouts,
         checkpoints,
         processes,
+        stochastic,
     )
     for check in chapter.CHECKS
 }

@@ -108,6 +108,11 @@ class Context:
         """The format of the parameters (of their parts, where they are complex)."""
         return named_format(self.dtype)
 
+    @property
+    def at_random(self) -> bool:
+        """Whether the target rounds parameters of this dtype at random."""
+        return self.capabilities.rounds_at_random(self.dtype)
+
     def trajectory(self, case: Case) -> Trajectory:
         """The trajectory of one case."""
         return self.run((case,))[0]
@@ -159,7 +164,7 @@ class Check:
         needs: capabilities without which it is skipped, by attribute name; `settable:NAME` where that
             hyperparameter must be settable or pinned to something, `free:NAME` where the check must vary it,
             `manner:NAME` where the target must be worked with in that manner, `elsewhere` where a second process is
-            needed.
+            needed; `at_random` where it must round parameters of the dtype at random, `to_nearest` where it must not.
         theorems: ids of the theorems it rests on.
         regime: the regime it draws from, if one.
 
@@ -202,6 +207,10 @@ class Check:
                 return f"the target does not claim {context.dialect.weight_decay} weight decay"
             if kind == "manner" and name not in claims.manners:
                 return f"the target does not claim the manner {name}" if claims.manners else NO_MANNERS
+            if kind == "at_random" and not context.at_random:
+                return f"the target does not claim stochastic rounding of {context.dtype}"
+            if kind == "to_nearest" and context.at_random:
+                return f"the target rounds {context.dtype} at random; the chapter on stochastic rounding holds instead"
             if kind not in _NAMED and not getattr(claims, kind):
                 return f"the target does not claim {kind}"
         return (context.elsewhere.missing() or None) if "elsewhere" in self.needs else None
@@ -209,7 +218,7 @@ class Check:
 
 NO_MANNERS = "the target does not claim other manners of working with it than the plain one"
 
-_NAMED = ("settable", "free", "weight_decay", "manner", "elsewhere")
+_NAMED = ("settable", "free", "weight_decay", "manner", "elsewhere", "at_random", "to_nearest")
 """Kinds of needs that are no capability by themselves."""
 
 LONG = 100
@@ -238,9 +247,7 @@ def inside_enclosure(
     seen = trajectory if trajectory is not None else context.trajectory(case)
     if seen.refused and len(seen.parameters) < case.steps:
         return refusal(seen)
-    accuracy, comparison = best_class(
-        case, seen, context.dialect, quantities, flush_to_zero=context.capabilities.flush_to_zero
-    )
+    accuracy, comparison = best_class(case, seen, context.dialect, quantities, context.capabilities)
     return Examination.of(comparison, accuracy)
 
 

@@ -87,6 +87,6 @@ CHECKS = [
         clauses=("CHK-4",),
         examine=resumes_elsewhere,
         cases=anywhere,
-        needs=("checkpoint", "elsewhere"),
+        needs=("checkpoint", "elsewhere", "to_nearest"),
     ),
 ]

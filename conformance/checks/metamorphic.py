@@ -179,6 +179,7 @@ CHECKS = [
         clauses=("MET-1",),
         examine=negated,
         cases=_ordinary,
+        needs=("to_nearest",),
         theorems=("T11",),
     ),
     Check(

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from conformance.case import Case
-from conformance.checks.base import Check, Context, Examination, broken, first_difference, from_regimes
+from conformance.checks.base import (
+    Check,
+    Context,
+    Examination,
+    broken,
+    first_difference,
+    from_regimes,
+    inside_enclosure,
+)
 from conformance.checks.groups import groups, missing, tensors
 
 
@@ -42,12 +50,20 @@ def nothing_shared(case: Case, context: Context) -> Examination:
 
 
 def sessions_apart(case: Case, context: Context) -> Examination:
-    """Two runs at once, a step of each in turn, give what each gives alone, bit for bit."""
+    """Two runs at once, a step of each in turn, give what each gives alone, bit for bit.
+
+    Where they round at random they draw in turn, and are not what they were alone; each lies in its own enclosure.
+    """
     flipped = replace(
         case, gradients=tuple(tuple(None if g is None else (-g[::-1]).copy() for g in s) for s in case.gradients)
     )
-    alone = [context.trajectory(case), context.trajectory(flipped)]
     together = context.run((case, flipped))
+    if context.at_random:
+        one, other = (
+            inside_enclosure(c, context, trajectory=t) for c, t in zip((case, flipped), together, strict=True)
+        )
+        return other if one.violation is None else one
+    alone = [context.trajectory(case), context.trajectory(flipped)]
     differences = (
         first_difference(one, other, "with another optimizer at work at the same time")
         for one, other in zip(alone, together, strict=True)

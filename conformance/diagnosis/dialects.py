@@ -7,8 +7,9 @@ from itertools import product
 
 from adam_ref import CLASS_A, CLASS_B, Dialect
 from adam_ref.dialect import AXES, name_of
+from conformance.capabilities import Capabilities
 from conformance.case import Case, Trajectory
-from conformance.compare import compare, relevant_dialect_axes
+from conformance.compare import NO_CLAIMS, compare, relevant_dialect_axes
 from conformance.diagnosis.result import Diagnosis
 
 Seen = tuple[Case, Trajectory]
@@ -21,7 +22,7 @@ FAMILIES = {
 }
 
 
-def fitting_dialects(seen: Sequence[Seen], *, flush_to_zero: bool = False) -> list[tuple[Dialect, str]]:
+def fitting_dialects(seen: Sequence[Seen], claims: Capabilities = NO_CLAIMS) -> list[tuple[Dialect, str]]:
     """The dialects, nearest to `adam` first, whose enclosure contains every trajectory, with the class that holds.
 
     Dialects that cannot differ on these cases count once, under the values of `adam`.
@@ -30,7 +31,7 @@ def fitting_dialects(seen: Sequence[Seen], *, flush_to_zero: bool = False) -> li
         return []
     fitting = []
     for dialect in _candidates(case for case, _ in seen):
-        accuracy = class_of(seen, dialect, flush_to_zero=flush_to_zero)
+        accuracy = class_of(seen, dialect, claims)
         if accuracy is not None:
             fitting.append((dialect, accuracy))
     return fitting
@@ -43,12 +44,12 @@ def _candidates(cases: Iterable[Case]) -> list[Dialect]:
     return sorted(dialects, key=lambda d: len(d.differences(Dialect())))
 
 
-def class_of(seen: Sequence[Seen], dialect: Dialect, *, flush_to_zero: bool) -> str | None:
+def class_of(seen: Sequence[Seen], dialect: Dialect, claims: Capabilities) -> str | None:
     """The best class in which everything lies inside, and something was decided; the first one outside ends it."""
     for accuracy in (CLASS_A, CLASS_B):
         decided = 0
         for case, trajectory in seen:
-            comparison = compare(case, trajectory, dialect, accuracy, flush_to_zero=flush_to_zero)
+            comparison = compare(case, trajectory, dialect, accuracy, claims=claims)
             if comparison.violation is not None:
                 break
             decided += comparison.decided
@@ -58,14 +59,14 @@ def class_of(seen: Sequence[Seen], dialect: Dialect, *, flush_to_zero: bool) -> 
 
 
 def other_dialects(
-    failing: Sequence[tuple[str, Seen]], passing: Sequence[Seen], declared: Dialect, *, flush_to_zero: bool = False
+    failing: Sequence[tuple[str, Seen]], passing: Sequence[Seen], declared: Dialect, claims: Capabilities = NO_CLAIMS
 ) -> list[Diagnosis]:
     """Dialects that explain every finding and contradict nothing that passed."""
     seen = [s for _, s in failing] + list(passing)
     if not failing:
         return []
     found = []
-    for dialect, accuracy in fitting_dialects(seen, flush_to_zero=flush_to_zero):
+    for dialect, accuracy in fitting_dialects(seen, claims):
         if dialect.differences(declared):
             found.append(_explain(dialect, accuracy, failing, len(seen), declared))
     return found

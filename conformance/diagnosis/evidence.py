@@ -28,7 +28,7 @@ class Exhibit:
         context: what the check knew; its runner belongs to the target.
         case: the case.
         examination: what came of it.
-        runs: the runs that the check made to decide, in order.
+        runs: the runs that the check made to decide, in order; the first of them, where they are many.
 
     """
 
@@ -77,6 +77,10 @@ class Exhibit:
         return max((c.elements for run in self.runs for c in run.cases), default=0)
 
 
+MOST_RUNS = 4
+"""Runs that are kept of a case: more are made of it only seed after seed, and candidates are seeded like the target."""
+
+
 @dataclass
 class Recorder:
     """Keeps of the cases that were examined, and of the runs made for them, what a diagnosis asks for.
@@ -99,7 +103,7 @@ class Recorder:
 
     def examined(self, check: Check, context: Context, case: Case, examination: Examination) -> None:
         """The runs since the last call decided about `case`."""
-        found = Exhibit(check, context, case, examination, tuple(self._runs))
+        found = Exhibit(check, context, case, examination, tuple(self._runs[:MOST_RUNS]))
         kind = found.violation is not None, found.refused, examination.accuracy
         key = check.id, context.dtype, *kind
         if key not in self._kept or found.steps < self._kept[key].steps:

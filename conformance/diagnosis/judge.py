@@ -55,8 +55,7 @@ def _dialects(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
         if e.violation is not None and e.violation.quantity in QUANTITIES and (seen := _short(e))
     ]
     passing = [seen for e in evidence.passing if e.examination.worst.step and (seen := _short(e))]
-    flushing = any(e.context.capabilities.flush_to_zero for e in evidence.failing)
-    return other_dialects(failing, passing[:MOST_PASSING], declared, flush_to_zero=flushing)
+    return other_dialects(failing, passing[:MOST_PASSING], declared, evidence.failing[0].context.capabilities)
 
 
 def _short(exhibit: Exhibit) -> Seen | None:

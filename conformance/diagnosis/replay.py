@@ -18,7 +18,7 @@ from conformance.diagnosis.candidates import Candidate
 from conformance.diagnosis.evidence import Exhibit, Together
 from conformance.diagnosis.widths import Errors, Widths, Witnessed
 from conformance.faults.adam import flat
-from conformance.protocol import Run, Target, TargetError, run_together, stepwise
+from conformance.protocol import Run, Target, TargetError, run_together, seed, stepwise
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,17 @@ class Stand:
     dialect: Dialect
     capabilities: Capabilities
     accuracy: AccuracyClass = CLASS_A
+    random: np.random.Generator | None = None
 
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> _Session:
         """A session of its own."""
         dtype = str(parameters[0].dtype) if parameters else "float64"
-        return _Session(self.optimizer(parameters, hyperparameters, self.dialect), Widths(dtype, self.accuracy))
+        inner = self.optimizer(parameters, hyperparameters, self.dialect, self.random)
+        return _Session(inner, Widths(dtype, self.accuracy))
+
+    def seed(self, number: int) -> None:
+        """What its sessions draw follows from this, as with the catalogue's own targets."""
+        self.random = np.random.default_rng(number)
 
     def start_in(self, _: str, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> _Session:
         """The same: no manner changes what an Adam over flat arrays does."""
@@ -120,8 +126,10 @@ def outcome(candidate: Candidate, exhibit: Exhibit) -> bool:
     """Whether the exhibit's check comes to the same result with the candidate in the target's place."""
 
     def run(cases: Sequence[Case]) -> list[Trajectory]:
+        target = _target(candidate, exhibit)
+        seed(target, cases)
         with np.errstate(all="ignore"):
-            return run_together(_target(candidate, exhibit), cases)
+            return run_together(target, cases)
 
     context = replace(exhibit.context, run=run, elsewhere=replace(exhibit.context.elsewhere, run=run, resume=run))
     try:
@@ -133,9 +141,11 @@ def outcome(candidate: Candidate, exhibit: Exhibit) -> bool:
 
 def replayed(candidate: Candidate, exhibit: Exhibit) -> Trajectory | None:
     """What the candidate makes of the first case of an exhibit, `None` where it raises."""
+    target, cases = _target(candidate, exhibit), exhibit.runs[0].cases
     try:
+        seed(target, cases)
         with np.errstate(all="ignore"):
-            return run_together(_target(candidate, exhibit), exhibit.runs[0].cases)[0]
+            return run_together(target, cases)[0]
     except TargetError:
         return None
 
@@ -164,6 +174,8 @@ def _distances(measure: Stand, other: Target | None, run: Together) -> Iterator[
     The widths are those of `measure`, which is the candidate itself, or a correct Adam where that is another program.
     """
     cases = [replace(case, pause=0.0) for case in run.cases]
+    for target in filter(None, (measure, other)):
+        seed(target, cases)
     measured = stepwise(measure, cases)
     ours = measured if other is None else stepwise(other, cases)
     for made, widths in enumerate(measured):

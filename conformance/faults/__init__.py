@@ -29,6 +29,7 @@ CHAPTERS = (
     "sharding",
     "torch_habits",
     "validation",
+    "stochastic",
 )
 """Modules that register faults, in the order in which they are listed and run."""
 

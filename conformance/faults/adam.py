@@ -17,6 +17,7 @@ import numpy as np
 
 from adam_ref import ADAM, Dialect, Hyperparameters
 from adam_ref.arrays import Array
+from adam_ref.formats import named_format
 from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Moments, dtype_named
 
@@ -90,8 +91,14 @@ class Step:
 class Adam:
     """A session: the optimizer at work on its parameters."""
 
-    def __init__(self, parameters: Sequence[Array], hypers: Sequence[Hyperparameters], dialect: Dialect = ADAM) -> None:
-        self.dialect = dialect
+    def __init__(
+        self,
+        parameters: Sequence[Array],
+        hypers: Sequence[Hyperparameters],
+        dialect: Dialect = ADAM,
+        random: np.random.Generator | None = None,
+    ) -> None:
+        self.dialect, self.random = dialect, random
         self.calls = 0
         self.updates = 0
         self.slots: list[Slot] = []
@@ -347,8 +354,26 @@ class Adam:
         """Store everything for the next step."""
         slot = x.slot
         slot.t, slot.given = x.t, x.given
-        slot.theta = self.kept_theta(x).astype(slot.theta.dtype)
+        slot.theta = self.stored(x, self.kept_theta(x))
         slot.m, slot.v, slot.v_max = self.kept_m(x), self.kept_v(x), self.kept_maximum(x)
+
+    def stored(self, x: Step, theta: Array) -> Array:
+        """In the dtype that the slot has: rounded to nearest, or at random where there is a generator for it."""
+        dtype = x.slot.theta.dtype
+        if self.random is None or dtype.itemsize > 2:
+            return theta.astype(dtype)
+        below, above = named_format(str(dtype)).neighbours(theta)
+        rounded = np.where(np.isfinite(theta), self.chosen(x, theta, below, above), theta)
+        return rounded.astype(dtype)
+
+    def chosen(self, x: Step, theta: Array, below: Array, above: Array) -> Array:
+        """One of the two neighbours of each element, to each the more likely the nearer it is."""
+        return np.where(self.chance(x, theta) < (theta - below) / (above - below), above, below)
+
+    def chance(self, _x: Step, theta: Array) -> Array:
+        """For each element a number in [0, 1), independent of all others."""
+        assert self.random is not None
+        return self.random.random(theta.shape)
 
     def kept_theta(self, x: Step) -> Array:
         """The parameter, as it is stored."""
@@ -427,7 +452,12 @@ class InPieces:
     optimizer: type[Adam]
     dialect: Dialect = ADAM
     capabilities: Capabilities = EVERYTHING
+    random: np.random.Generator | None = None
 
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Adam:
         """A session of its own."""
-        return self.optimizer(parameters, hyperparameters, self.dialect)
+        return self.optimizer(parameters, hyperparameters, self.dialect, self.random)
+
+    def seed(self, number: int) -> None:
+        """What its sessions draw follows from this."""
+        self.random = np.random.default_rng(number)

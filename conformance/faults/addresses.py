@@ -32,6 +32,10 @@ class Faulty:
         """A session of the defective Adam."""
         return self.target.start(parameters, hyperparameters)
 
+    def seed(self, number: int) -> None:
+        """What its sessions draw follows from this."""
+        self.target.seed(number)  # type: ignore[attr-defined]
+
 
 class HonestForm:
     """A form of the panel as a target; raises `TargetError` where there is none of that name."""
@@ -45,3 +49,7 @@ class HonestForm:
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:
         """A session of the correct Adam."""
         return self.target.start(parameters, hyperparameters)
+
+    def seed(self, number: int) -> None:
+        """What its sessions draw follows from this."""
+        self.target.seed(number)  # type: ignore[attr-defined]

@@ -276,6 +276,31 @@ honest(
 )
 
 
+AT_RANDOM: dict[str, Any] = {"dtypes": ("bfloat16", "float16"), "claims": {"stochastic_rounding": True}}
+
+honest("stochastic-rounding", "bfloat16 and float16 parameters are rounded at random", **AT_RANDOM)
+honest(
+    "stochastic-rounding-by-magnitude",
+    "the neighbour away from 0 is taken with the probability of the bits that are dropped, as bit tricks have it",
+    **AT_RANDOM,
+    chosen=lambda a, x, theta, below, above: np.where(
+        theta < 0, -Adam.chosen(a, x, -theta, -above, -below), Adam.chosen(a, x, theta, below, above)
+    ),
+)
+honest(
+    "stochastic-rounding-by-dither",
+    "up to half a spacing either way is added, and the sum rounded to nearest",
+    **AT_RANDOM,
+    chance=lambda a, x, theta: 1 - Adam.chance(a, x, theta),
+)
+honest(
+    "stochastic-rounding-with-sixteen-bits",
+    "random numbers have 16 bits, as many as bfloat16 drops of a float32",
+    **AT_RANDOM,
+    chance=lambda a, x, theta: np.floor(Adam.chance(a, x, theta) * 2.0**16) / 2.0**16,
+)
+
+
 def _by_chunks(a: Adam, slot: Slot, gradient: Array) -> None:
     whole, t = slot.__dict__.copy(), slot.t
     line = gradient.reshape(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,57 @@ def _function() -> Target:
     return adapt(functional)
 
 
+def _stochastic() -> Target:
+    """A torch Adam that adds 16 random bits to the float32 of each bfloat16 parameter, and drops 16."""
+    import torch
+
+    from conformance.targets.torch_optim import TorchOptimizer
+
+    class Stochastic(torch.optim.Optimizer):
+        capabilities = MappingProxyType({"dtypes": ["bfloat16"], "stochastic_rounding": True})
+
+        def __init__(self, params: Any, lr: float = 1e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8) -> None:
+            if not (lr >= 0 and eps >= 0 and all(0 <= beta < 1 for beta in betas)):
+                raise ValueError(f"lr = {lr}, betas = {betas} and eps = {eps} are not all in their ranges")
+            super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            loss = None
+            if closure is not None:
+                with torch.enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None and p.grad.is_sparse:
+                        raise RuntimeError("sparse gradients are not supported")
+                    if p.grad is not None:
+                        self.one(group, p, self.state[p])
+            return loss
+
+        def one(self, group: Any, p: Any, state: Any) -> None:
+            if not state:
+                state["step"] = 0
+                for name in ("exp_avg", "exp_avg_sq"):
+                    state[name] = torch.zeros_like(p, memory_format=torch.preserve_format)
+            (beta1, beta2), g = group["betas"], p.grad.float()
+            t = state["step"] = state["step"] + 1
+            m = state["exp_avg"].float().lerp(g, 1 - beta1)
+            v = state["exp_avg_sq"].float().lerp(g.square(), 1 - beta2)
+            state["exp_avg"].copy_(m)
+            state["exp_avg_sq"].copy_(v)
+            root = (v / (1 - beta2**t)).sqrt().add(group["eps"])
+            moved = p.float().sub(m / root, alpha=group["lr"] / (1 - beta1**t))
+            if p.dtype == torch.bfloat16:
+                bits = moved.view(torch.int32)
+                bits.add_(torch.randint_like(bits, 1 << 16)).bitwise_and_(-(1 << 16))
+            p.copy_(moved)
+
+    target = TorchOptimizer(Stochastic)
+    target.name = "conformance.faults:HonestForm?form=torch-stochastic-rounding"
+    return target
+
+
 def _loaded(address: str, dialect: str) -> Target:
     from conformance.targets import load_target
 
@@ -129,6 +181,15 @@ enlist(Honest("loop-in-doubles", "element by element in Python's floats", lambda
 enlist(Honest("loop-in-scalars", "element by element in the parameter's own scalars", lambda: Loop(double=False)))
 enlist(Honest("one-buffer", "all tensors in one buffer", OneBuffer, DIALECTS["adamw"]))
 enlist(Honest("functional", "a function of values, its epsilon rescaled", _function, ADAM))
+
+enlist(
+    Honest(
+        "torch-stochastic-rounding",
+        "a torch Adam without float32 copies of its bfloat16 parameters, which are rounded at random",
+        _stochastic,
+        dtypes=("bfloat16",),
+    )
+)
 
 TORCH = (
     ("torch-adam-loop", "torch.optim:Adam?foreach=False", "adam"),

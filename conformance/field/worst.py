@@ -17,11 +17,11 @@ import numpy as np
 
 from adam_ref import Dialect, Format, Hyperparameters, named_format
 from adam_ref.arrays import Array
-from adam_ref.enclosure import AccuracyClass
+from adam_ref.enclosure import AccuracyClass, stored
 from conformance.capabilities import Capabilities
 from conformance.case import Case, Trajectory, case_to_json
 from conformance.cases.hyperparameters import settable
-from conformance.compare import enclosures, numerics_of
+from conformance.compare import enclosures_of, numerics_of
 
 Runner = Callable[[Sequence[Case]], list[Trajectory]]
 
@@ -118,7 +118,7 @@ class Search:
         start = np.zeros(histories.shape[1], self.format.dtype)
         case = Case(self.dtype, (start,), (hyper,), gradients, regime="search")
         (trajectory,) = self.run((case,))
-        shares, ulps = deviations(case, trajectory, self.dialect, self.accuracy, self.claims.flush_to_zero)
+        shares, ulps = deviations(case, trajectory, self.dialect, self.accuracy, self.claims)
         step, element = np.unravel_index(int(shares.argmax()), shares.shape)
         if not shares[step, element]:
             return shares.max(axis=0), None
@@ -128,15 +128,15 @@ class Search:
 
 
 def deviations(
-    case: Case, trajectory: Trajectory, dialect: Dialect, accuracy: AccuracyClass, flush_to_zero: bool
+    case: Case, trajectory: Trajectory, dialect: Dialect, accuracy: AccuracyClass, claims: Capabilities
 ) -> tuple[Array, Array]:
     """By step and element, how far each parameter lies from the middle of its enclosure: as a share, and in ulps."""
-    numerics = numerics_of(case, trajectory, accuracy, flush_to_zero=flush_to_zero)
+    numerics = numerics_of(case, trajectory, accuracy, claims)
     fmt = numerics.parameter
     shares, ulps = [], []
-    for step, enclosure, _ in enclosures(case, 0, dialect, numerics):
+    for step, enclosure, _ in enclosures_of(case, trajectory, 0, dialect, numerics):
         got = trajectory.parameters[step - 1][0].astype(np.float64)
-        box = enclosure.theta
+        box = stored(enclosure.theta, numerics)
         with np.errstate(all="ignore"):
             middle, half = (box.lo + box.hi) / 2, (box.hi - box.lo) / 2
             away = np.abs(got - middle)

@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,17 @@ from conformance.isolation.interpreters import SearchPath
 from conformance.isolation.limits import GIB, Limits
 from conformance.isolation.pipes import THEIR_PYTHONPATH, WORKER, Channel, FloodError
 from conformance.isolation.surroundings import Surroundings
-from conformance.protocol import CheckpointError, Target, TargetError, begin, go_on, printable, raised, run_together
+from conformance.protocol import (
+    CheckpointError,
+    Target,
+    TargetError,
+    begin,
+    go_on,
+    printable,
+    raised,
+    run_together,
+    seed,
+)
 
 _T = TypeVar("_T")
 
@@ -95,20 +105,21 @@ class InProcess:
         what takes no time.
         """
         watched = any(case.pause for case in cases)
-        trajectories = self._tidily(lambda: run_together(self.target, cases), watched=watched)
+        trajectories = self._tidily(cases, lambda: run_together(self.target, cases), watched=watched)
         return [self._with_what_it_disturbed(t) for t in trajectories]
 
     def begin(self, case: Case) -> tuple[Trajectory, bytes]:
         """Run a case and write down what is saved after its last step."""
-        seen, checkpoint = self._tidily(lambda: begin(self.target, case))
+        seen, checkpoint = self._tidily((case,), lambda: begin(self.target, case))
         return self._with_what_it_disturbed(seen), checkpoint
 
     def go_on(self, case: Case, checkpoint: bytes) -> Trajectory:
         """Run a case from what `begin` of any host wrote down, which is unpickled here."""
-        return self._with_what_it_disturbed(self._tidily(lambda: go_on(self.target, case, checkpoint)))
+        seen = self._tidily((case,), lambda: go_on(self.target, case, checkpoint))
+        return self._with_what_it_disturbed(seen)
 
-    def _tidily(self, function: Callable[[], _T], *, watched: bool = False) -> _T:
-        with np.errstate(all="ignore"):
+    def _tidily(self, cases: Sequence[Case], function: Callable[[], _T], *, watched: bool = False) -> _T:
+        with np.errstate(all="ignore"), self._seeded(cases):
             here = Surroundings.now(quick=not watched)
             try:
                 made = function()
@@ -119,6 +130,19 @@ class InProcess:
 
     def _with_what_it_disturbed(self, seen: Trajectory) -> Trajectory:
         return replace(seen, disturbed=(*self.disturbed, *seen.disturbed))
+
+    @contextlib.contextmanager
+    def _seeded(self, cases: Sequence[Case]) -> Iterator[None]:
+        """Within it, what a target that rounds at random draws follows from the cases; the generators are put back."""
+        if not any(self.capabilities.rounds_at_random(case.dtype) for case in cases):
+            yield
+            return
+        outside = Surroundings.drawn_from()
+        try:
+            seed(self.target, cases)
+            yield
+        finally:
+            outside.put_back()
 
     def _settle(self, since: Surroundings | None, *, long_ago: bool = False) -> None:
         if since is not None:

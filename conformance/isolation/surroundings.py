@@ -208,6 +208,45 @@ def _in_torch(restore: Callable[[Any, Any], object]) -> Callable[[Any], object]:
     return lambda before: restore(sys.modules["torch"], before)
 
 
+@dataclass(frozen=True)
+class Seeded:
+    """What torch's generators were seeded with, and all that the processor's own needs to go on where it was."""
+
+    seed: int
+    whole: Any = field(compare=False, repr=False)
+
+
+def _restore_torch(torch: Any, before: Seeded) -> None:
+    torch.manual_seed(before.seed)
+    torch.set_rng_state(before.whole)
+
+
+GENERATORS = (
+    Facet(
+        "the seed of Python's random generator",
+        _python_generator,
+        lambda before: random.setstate(before.whole),
+        telling=False,
+        moving=True,
+        quick=False,
+    ),
+    Facet(
+        "the seed of NumPy's random generator",
+        _numpy_generator,
+        lambda before: np.random.set_state(before.whole),  # noqa: NPY002
+        telling=False,
+        moving=True,
+        quick=False,
+    ),
+    Facet(
+        "the seed of torch's random generator",
+        _of_torch(lambda t: Seeded(t.initial_seed(), t.get_rng_state())),
+        _in_torch(_restore_torch),
+        telling=False,
+    ),
+)
+"""What random numbers are drawn from that belongs to nobody."""
+
 FACETS = (
     Facet("a function", Functions.now, Functions.restore, quick=False),
     Facet("the arithmetic", _arithmetic, _restore_arithmetic),
@@ -229,28 +268,7 @@ FACETS = (
         _of_torch(lambda t: t.are_deterministic_algorithms_enabled(), False),
         _in_torch(lambda t, before: t.use_deterministic_algorithms(before)),
     ),
-    Facet(
-        "the seed of Python's random generator",
-        _python_generator,
-        lambda before: random.setstate(before.whole),
-        telling=False,
-        moving=True,
-        quick=False,
-    ),
-    Facet(
-        "the seed of NumPy's random generator",
-        _numpy_generator,
-        lambda before: np.random.set_state(before.whole),  # noqa: NPY002
-        telling=False,
-        moving=True,
-        quick=False,
-    ),
-    Facet(
-        "the seed of torch's random generator",
-        _of_torch(lambda t: t.initial_seed()),
-        _in_torch(lambda t, before: t.manual_seed(before)),
-        telling=False,
-    ),
+    *GENERATORS,
 )
 """In the order in which they are put back: the functions that the others need come first."""
 
@@ -265,6 +283,17 @@ class Surroundings:
     def now(cls, *, quick: bool = False) -> Surroundings:
         """As they are: all of them, or those that are read in no time."""
         return cls(tuple((facet, facet.now()) for facet in FACETS if facet.quick or not quick))
+
+    @classmethod
+    def drawn_from(cls) -> Surroundings:
+        """The random generators alone."""
+        return cls(tuple((facet, facet.now()) for facet in GENERATORS))
+
+    def put_back(self) -> None:
+        """Everything is as it was."""
+        for facet, before in self.values:
+            if before is not None:
+                facet.restore(before)
 
     def settle(self, *, long_ago: bool = False) -> list[str]:
         """Put back what has changed since, and say what it was; where that was long ago, only what use leaves alone."""

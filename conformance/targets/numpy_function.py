@@ -5,6 +5,7 @@ lists of arrays in and out, `state` None at the first step and afterwards whatev
 it is given is read off its signature: `lr`, `beta1`, `beta2` (or `betas`), `eps`, `weight_decay`, `eps_root`,
 `amsgrad`, `maximize`; where it takes any (`**hyperparameters`), the first four.  What cannot be read off a signature it
 may declare in an attribute: `step.capabilities = {"dtypes": ["float32", "bfloat16"], "none_gradients": True}`.
+One that rounds at random draws from NumPy's global generator, which is seeded before each run.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
@@ -43,6 +46,10 @@ class NumpyFunction:
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> _FunctionSession:
         """Nothing is called before the first step."""
         return _FunctionSession(self, list(parameters), hyperparameters[0])
+
+    def seed(self, number: int) -> None:
+        """What the function draws, it draws from NumPy's global generator."""
+        np.random.seed(number)  # noqa: NPY002
 
     def named(self, hyper: Hyperparameters) -> dict[str, Any]:
         """The hyperparameters under the names that the function takes."""

@@ -7,7 +7,7 @@ from typing import Any
 from conformance.capabilities import Capabilities
 from conformance.protocol import TargetError
 
-FURTHER = ("start_in", "close", "version")
+FURTHER = ("start_in", "close", "version", "seed")
 """What an object may offer beside `name`, `capabilities` and `start`."""
 
 

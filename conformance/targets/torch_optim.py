@@ -180,6 +180,10 @@ class TorchOptimizer:
         tensors = way.hold(parameters)
         return TorchSession(way.made(self.grouped, tensors, hyperparameters), tensors, way)
 
+    def seed(self, number: int) -> None:
+        """What optimizers draw, they draw from torch's global generators."""
+        torch.manual_seed(number)
+
     def grouped(
         self, tensors: Parameters, hyperparameters: Sequence[Hyperparameters], **more: Any
     ) -> torch.optim.Optimizer:

@@ -57,6 +57,21 @@ def test_holds_exactly_the_values_of_the_format(fmt):
 
 
 @each_half
+def test_neighbours_are_the_next_values_of_the_format(fmt):
+    """Those of a number of the format are that number itself; beyond the largest one there is an infinity."""
+    values = every_value(fmt)
+    for share in (0.01, 0.5, 0.99):
+        below, above = fmt.neighbours(values[:-1] + share * np.diff(values))
+        assert (below == values[:-1]).all()
+        assert (above == values[1:]).all()
+    assert all((side == values).all() for side in fmt.neighbours(values))
+    far = np.array([1.001, 2.0, np.inf]) * fmt.largest
+    assert [side.tolist() for side in fmt.neighbours(far)] == [[fmt.largest] * 2 + [fmt.largest], [np.inf] * 3]
+    assert [side.tolist() for side in fmt.neighbours(-far)] == [[-np.inf] * 3, [-fmt.largest] * 3]
+    assert np.isnan(fmt.neighbours(np.nan)).all()
+
+
+@each_half
 def test_ulp_is_the_distance_to_the_next_value(fmt):
     values = every_value(fmt)
     positive = values[values >= 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.targets.registry import Listed, Project
@@ -19,6 +20,13 @@ def adamw(**arguments: Any) -> TorchOptimizer:
     return uncompiled(_AdamW, arguments)
 
 
+def adamw_at_random(**arguments: Any) -> TorchOptimizer:
+    """The same with bfloat16 parameters that it rounds at random."""
+    target = adamw(**arguments)
+    target.capabilities = replace(target.capabilities, stochastic_rounding=True, dtypes=("bfloat16",))
+    return target
+
+
 PROJECT = Project(
     "torchao",
     "pip install 'adam-conformance[torchao]'",
@@ -29,6 +37,14 @@ PROJECT = Project(
             what="torchao's _AdamW, full precision",
             make=adamw,
             dtypes=("float32",),
+            needs=("torchao", "torch"),
+        ),
+        Listed(
+            address="torchao.optim:_AdamW?bf16_stochastic_round=True",
+            dialect="adamw",
+            what="torchao's _AdamW, bfloat16 parameters rounded at random",
+            make=adamw_at_random,
+            dtypes=("bfloat16",),
             needs=("torchao", "torch"),
         ),
     ),
