@@ -14,6 +14,9 @@ from conformance.diagnosis.widths import Witnessed
 from conformance.faults.catalogue import CATALOGUE, Fault, Piece
 from conformance.protocol import Target
 
+NEEDS = {"": "", "torch": "manners", "ranks": "processes"}
+"""By the framework of a fault, what a target must claim that may have it."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -27,6 +30,7 @@ class Candidate:
         references: public cases of it.
         caught_by: ids of checks that are known to catch it.
         other: makes it as a target, where it is no NumPy Adam in pieces.
+        needs: the capability without which a target cannot have it, empty where any target can.
 
     """
 
@@ -37,6 +41,7 @@ class Candidate:
     references: tuple[str, ...] = ()
     caught_by: tuple[str, ...] = ()
     other: Callable[[], Target] | None = None
+    needs: str = ""
 
     def optimizer(self) -> type[Witnessed]:
         """A class of its own, so that nothing which the candidate keeps globally is left from a run before."""
@@ -54,4 +59,6 @@ def catalogue() -> tuple[Candidate, ...]:
 
 def _of(fault: Fault) -> Candidate:
     pieces, other = ({}, fault.target) if fault.framework else (fault.pieces, None)
-    return Candidate(fault.id, fault.title, FAULT, pieces, fault.stands_for, fault.caught_by, other)
+    return Candidate(
+        fault.id, fault.title, FAULT, pieces, fault.stands_for, fault.caught_by, other, NEEDS[fault.framework]
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from adam_ref.enclosure import ACCURACY_CLASSES, AccuracyClass
 from conformance.checks.base import LONG
-from conformance.diagnosis.candidates import HONEST, Candidate
+from conformance.diagnosis.candidates import HONEST, NEEDS, Candidate
 from conformance.diagnosis.evidence import Exhibit
 from conformance.diagnosis.replay import Match, match, outcome
 
@@ -52,7 +52,7 @@ class Evidence:
 
     def __init__(self, exhibits: Sequence[Exhibit]) -> None:
         self.failed = tuple(dict.fromkeys(e.check.id for e in exhibits if e.violation is not None))
-        self.manners = any(e.context.capabilities.manners for e in exhibits)
+        self.claims = [e.context.capabilities for e in exhibits]
         self.failing = _one_of_each(e for e in exhibits if e.violation is not None)
         self.passing = _one_of_each(e for e in exhibits if e.violation is None and not e.refused)
         self._classes = _classes(exhibits)
@@ -97,15 +97,16 @@ class Evidence:
         return self.confirmed(likely) or self.confirmed(others)
 
     def suitable(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Without the defects of how one works with a target, where there is one way only."""
-        return [c for c in candidates if self.manners or not c.other]
+        """Without those that the target cannot have: of ways of working with it, or of processes, that it has not."""
+        claimed = {need for need in filter(None, NEEDS.values()) if any(getattr(c, need) for c in self.claims)}
+        return [c for c in candidates if not c.needs or c.needs in claimed]
 
     def says_something(self, exhibit: Exhibit, candidate: Candidate) -> bool:
         """Whether the exhibit can speak for or against the candidate.
 
         What is run in a manner is what an adapter makes of it, which candidates that are no framework's have none of.
         """
-        return candidate.other is not None or not exhibit.manner
+        return candidate.needs == NEEDS["torch"] or not exhibit.manner
 
     def contradicts_nothing(self, candidate: Candidate) -> bool:
         """Whether what passed may have come from the candidate; some of it is tried, the quickest to replay."""

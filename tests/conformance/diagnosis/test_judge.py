@@ -119,7 +119,7 @@ def test_candidates_that_no_finding_can_speak_for_are_not_replayed():
     evidence = Evidence([])
     evidence.failing = [SimpleNamespace(manner="strided", violation="beside it", steps=1)]
     evidence.passing = [SimpleNamespace(manner="", violation=None, steps=1)]
-    of_the_update = SimpleNamespace(other=None)
+    of_the_update = SimpleNamespace(needs="")
     assert evidence.confirmed([of_the_update] * 3) == []
 
 
