@@ -206,7 +206,7 @@ def _run_check(
         result = tally.result(blank)
         if violation is not None:
             assert tally.failing_case is not None
-            plain = recorder.findings <= context.profile.plain
+            plain = check.profile == "quick" and recorder.findings <= context.profile.plain
             small = shrink(
                 tally.failing_case, violation, lambda case: check.examine(case, context).violation, plain=plain
             )

@@ -94,9 +94,14 @@ class GenericAdaptiveOptimizer(Optimizer):
     @overload
     def step(self, closure: Callable[[], float]) -> float: ...
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Perform one step for every parameter that has a gradient.
+
+        torch.compile leaves it as it is. Traced, the hooks would be frames of their own, each compiled for one
+        parameter, and torch 2.13 does not guard which (`GuardBuilder.DUPLICATE_INPUT` skips optimizers): one parameter
+        would be stepped in the place of another.
 
         Args:
             closure: evaluates the model again, with gradients enabled, and returns the loss.

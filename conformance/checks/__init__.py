@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.checks import (
     checkpoints,
     gradients,
+    graphs,
     groups,
     hyperparameters,
     layouts,
@@ -33,6 +34,7 @@ CHECKS: dict[str, Check] = {
         checkpoints,
         processes,
         stochastic,
+        graphs,
     )
     for check in chapter.CHECKS
 }

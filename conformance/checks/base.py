@@ -167,6 +167,8 @@ class Check:
             needed; `at_random` where it must round parameters of the dtype at random, `to_nearest` where it must not.
         theorems: ids of the theorems it rests on.
         regime: the regime it draws from, if one.
+        profile: name of the least profile that runs it: "standard" where a single case takes as long as a quick run may
+            take for a whole chapter.
 
     """
 
@@ -179,6 +181,7 @@ class Check:
     needs: tuple[str, ...] = ()
     theorems: tuple[str, ...] = ()
     regime: str = ""
+    profile: str = "quick"
 
     @property
     def chapter(self) -> str:
@@ -189,6 +192,10 @@ class Check:
     def level(self) -> str:
         """SHOULD where none of its clauses is a MUST: what it finds then changes no verdict."""
         return level_of(self.clauses)
+
+    def runs_in(self, profile: Profile) -> bool:
+        """Whether that profile has the time for it."""
+        return list(PROFILES).index(profile.name) >= list(PROFILES).index(self.profile)
 
     def missing(self, context: Context) -> str | None:
         """Why the check does not apply to this target, `None` where it does."""
@@ -213,6 +220,8 @@ class Check:
                 return f"the target rounds {context.dtype} at random; the chapter on stochastic rounding holds instead"
             if kind not in _NAMED and not getattr(claims, kind):
                 return f"the target does not claim {kind}"
+        if not self.runs_in(context.profile):
+            return f"it takes seconds a case, and the profile {context.profile.name} leaves it out"
         return (context.elsewhere.missing() or None) if "elsewhere" in self.needs else None
 
 

@@ -30,6 +30,7 @@ CHAPTERS = (
     "torch_habits",
     "validation",
     "stochastic",
+    "torch_graphs",
 )
 """Modules that register faults, in the order in which they are listed and run."""
 

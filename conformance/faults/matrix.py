@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from adam_ref import Dialect
 from conformance.case import Case
-from conformance.checks import CHECKS, Check, Context, Examination
+from conformance.checks import CHECKS, PROFILES, Check, Context, Examination
 from conformance.compare import remembering
 from conformance.isolation.hosts import InProcess, another
 from conformance.protocol import Target, TargetError
@@ -56,6 +56,11 @@ class Subject(Protocol):
     @property
     def level(self) -> str:
         """MUST where the verdict must turn on it, SHOULD where a warning is enough."""
+        ...
+
+    @property
+    def caught_by(self) -> tuple[str, ...]:
+        """Ids of the checks that must catch it."""
         ...
 
     def target(self) -> Target:
@@ -185,7 +190,7 @@ class Terms:
 
     Attributes:
         checks: ids, in the order in which they run.
-        profile: name of the profile.
+        profile: name of the profile; a check that takes longer than it allows runs against the faults that name it.
         dtypes: names; a subject runs in those that it concerns, and in its own where it concerns none of them.
         seed: from which every random choice follows.
         first_kill: no more checks in a dtype once one has caught the subject there.
@@ -249,11 +254,21 @@ class Trial:
             plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=terms.profile, seed=terms.seed)
             context = plan.context(host, dtype, lambda _cases, _trajectories: None)
             context = replace(context, elsewhere=replace(context.elsewhere, missing=host.another.missing))
-            for check in terms.checks:
-                cell = _cell(subject, self.drawn, CHECKS[check], context)
+            for check in (CHECKS[name] for name in terms.checks):
+                cell = _cell(subject, self.drawn, check, with_time_for(check, subject, context))
                 yield cell
                 if terms.first_kill and cell.kills:
                     break
+
+
+def with_time_for(check: Check, subject: Subject, context: Context) -> Context:
+    """The context; for a subject that names the check, in a profile that has the time for it.
+
+    What takes seconds a case is so run where something is to be seen by it, and nowhere else.
+    """
+    if check.runs_in(context.profile) or check.id not in subject.caught_by:
+        return context
+    return replace(context, profile=PROFILES[check.profile])
 
 
 class Drawn:

@@ -54,6 +54,11 @@ class Pair:
         return tuple(d for d in self.first.dtypes if d in self.second.dtypes)
 
     @property
+    def caught_by(self) -> tuple[str, ...]:
+        """The checks that must catch one of them."""
+        return tuple(dict.fromkeys((*self.first.caught_by, *self.second.caught_by)))
+
+    @property
     def claims(self) -> Mapping[str, Any]:
         """What both claim together."""
         return {**(self.first.claims or {}), **(self.second.claims or {})}

@@ -48,6 +48,11 @@ class Honest:
         """The address of its target."""
         return f"conformance.faults:HonestForm?form={self.id}"
 
+    @property
+    def caught_by(self) -> tuple[str, ...]:
+        """No check may catch it."""
+        return ()
+
     def target(self) -> Target:
         """The correct Adam as a target."""
         return self.make()

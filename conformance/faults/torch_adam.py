@@ -29,9 +29,12 @@ class Pieces:
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
+        maximize: bool = False,
+        capturable: bool = False,
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
         self.require_valid(defaults)
+        defaults.update({"maximize": maximize, "capturable": capturable})
         super().__init__(params, defaults)  # type: ignore[call-arg]
         self.made()
 
@@ -84,12 +87,20 @@ class Pieces:
         """A hyperparameter of the group, as it stands there now."""
         return group[name]
 
-    def held(self, p: Any) -> dict[str, Any]:
+    def held(self, group: dict[str, Any], p: Any) -> dict[str, Any]:
         """The state of a parameter, made when it is first asked for."""
         state: dict[str, Any] = self.state[p]
         if not state:
-            state.update({"step": 0, "exp_avg": self.zeros(p), "exp_avg_sq": self.zeros(p)})
+            state.update({"step": self.none(group, p), "exp_avg": self.zeros(p), "exp_avg_sq": self.zeros(p)})
+            if group["amsgrad"]:
+                state["max_exp_avg_sq"] = self.zeros(p)
         return state
+
+    def none(self, group: dict[str, Any], p: Any) -> Any:
+        """A counter of no steps: a tensor on the device where the step may be captured in a graph."""
+        import torch
+
+        return torch.zeros((), dtype=torch.float64, device=p.device) if group["capturable"] else 0
 
     def zeros(self, p: Any) -> Any:
         """Memory for a moment."""
@@ -99,28 +110,52 @@ class Pieces:
 
     def one(self, group: dict[str, Any], p: Any, g: Any) -> None:
         """Algorithm 1 with coupled decay and AMSGrad on raw v, for one parameter."""
-        import torch
-
-        state, (beta1, beta2) = self.held(p), self.number(group, "betas")
-        t = state["step"] = self.counted(state)
+        state = self.held(group, p)
+        t = self.counted(state)
+        if self.number(group, "maximize"):
+            g = -g
         if decay := self.number(group, "weight_decay"):
             g = g.add(p, alpha=decay)
-        m, v = state["exp_avg"], state["exp_avg_sq"]
+        m, v = self.moments(group, state, g)
+        c1, c2 = self.corrections(group, t)
+        size = -self.rate(group) / c1
+        self.move(p, self.divided(m, (v / c2).sqrt(), self.number(group, "eps"), size), size)
+
+    def counted(self, state: dict[str, Any]) -> Any:
+        """The number of this step, which a counter that is a tensor is brought to in its own memory."""
+        state["step"] += 1
+        return state["step"]
+
+    def moments(self, group: dict[str, Any], state: dict[str, Any], g: Any) -> tuple[Any, Any]:
+        """The first moment, and the second one or its maximum, changed in their own memory."""
+        import torch
+
+        (beta1, beta2), m, v = self.number(group, "betas"), state["exp_avg"], state["exp_avg_sq"]
         m.mul_(beta1).add_(g, alpha=1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        if self.number(group, "amsgrad"):
-            v = state["max_exp_avg_sq"] = torch.maximum(state.get("max_exp_avg_sq", v), v)
-        root = (v / (1 - beta2**t)).sqrt().add(self.number(group, "eps"))
-        self.move(p, m / root, -float(self.number(group, "lr")) / (1 - beta1**t))
+        if not self.number(group, "amsgrad"):
+            return m, v
+        return m, state["max_exp_avg_sq"].copy_(torch.maximum(state["max_exp_avg_sq"], v))
 
-    def counted(self, state: dict[str, Any]) -> int:
-        """The number of this step."""
-        count: int = state["step"] + 1
-        return count
+    def corrections(self, group: dict[str, Any], t: Any) -> tuple[Any, Any]:
+        """The bias corrections of both moments."""
+        beta1, beta2 = self.number(group, "betas")
+        return 1 - beta1**t, 1 - beta2**t
 
-    def move(self, p: Any, direction: Any, size: float) -> None:
+    def rate(self, group: dict[str, Any]) -> Any:
+        """The learning rate: a number, which a tensor is read for unless the step may be captured in a graph."""
+        lr = self.number(group, "lr")
+        return lr if group["capturable"] else float(lr)
+
+    def divided(self, m: Any, root: Any, eps: float, _size: Any) -> Any:
+        """The direction of the step; its size is told to those who want to multiply with it here."""
+        return m / root.add(eps)
+
+    def move(self, p: Any, direction: Any, size: Any) -> None:
         """Add `size * direction` to the parameter."""
-        p.add_(direction, alpha=size)
+        import torch
+
+        p.add_(direction * size) if torch.is_tensor(size) else p.add_(direction, alpha=size)
 
 
 def optimizer(name: str, pieces: Mapping[str, Callable[..., Any]]) -> type[Any]:

@@ -220,22 +220,40 @@ fault(
     made=_promises_to_unscale,
     gradient=_unscaled,
 )
+
+
+def _found_infinity(o: Any) -> bool:
+    found = getattr(o, "found_inf", None)
+    return found is not None and bool(found)
+
+
+def _unless_skipped(o: Any) -> list[tuple[dict[str, Any], Any]]:
+    return [] if _found_infinity(o) else Pieces.listed(o)
+
+
 fault(
     "unscaled-twice",
     "gradients that the scaler has unscaled are unscaled again",
     caught_by=("gradients.scaler",),
     stands_for=("pytorch #94060",),
     made=_promises_to_unscale,
+    listed=_unless_skipped,
     gradient=lambda o, p: _unscaled(o, p) / 16,
+)
+fault(
+    "not-unscaled",
+    "an optimizer that promises the scaler to unscale gradients does not",
+    caught_by=("gradients.scaler",),
+    made=_promises_to_unscale,
+    listed=_unless_skipped,
 )
 
 
 def _counts_skipped(o: Any) -> list[tuple[dict[str, Any], Any]]:
-    found = getattr(o, "found_inf", None)
-    if found is None or not float(found):
+    if not _found_infinity(o):
         return Pieces.listed(o)
-    for _, p in Pieces.listed(o):
-        o.held(p)["step"] += 1
+    for group, p in Pieces.listed(o):
+        o.held(group, p)["step"] += 1
     return []
 
 
@@ -246,6 +264,24 @@ fault(
     made=_promises_to_unscale,
     gradient=_unscaled,
     listed=_counts_skipped,
+)
+
+
+def _decays_when_skipped(o: Any) -> list[tuple[dict[str, Any], Any]]:
+    if not _found_infinity(o):
+        return Pieces.listed(o)
+    for group, p in Pieces.listed(o):
+        o.moments(group, o.held(group, p), o.zeros(p))
+    return []
+
+
+fault(
+    "moments-decay-in-a-skipped-step",
+    "the moments decay in a step that the scaler skips, as if its gradients were zero",
+    caught_by=("gradients.scaler",),
+    made=_promises_to_unscale,
+    gradient=_unscaled,
+    listed=_decays_when_skipped,
 )
 
 
@@ -272,7 +308,7 @@ _BY_ID: dict[int, dict[str, Any]] = {}
 """What a global table of a module would be."""
 
 
-def _held_by_id(o: Any, p: Any) -> dict[str, Any]:
+def _held_by_id(o: Any, _group: dict[str, Any], p: Any) -> dict[str, Any]:
     """State under the parameter's id, in a table that copies know nothing of."""
     if p not in o.state or _BY_ID.get(id(p)) is not o.state[p]:
         o.state[p] = {"step": 0, "exp_avg": o.zeros(p), "exp_avg_sq": o.zeros(p)}

@@ -4,7 +4,9 @@ What the constructor's signature offers is claimed; where it takes `**kwargs`, w
 when it is passed.  Hyperparameters go in under torch's names (`lr`, `betas` or `beta1` and `beta2`, `eps`,
 `weight_decay`, `amsgrad`, `maximize`); those that a group shows and no argument sets are taken as it shows them.  The
 state is read under torch's names (`exp_avg`, `exp_avg_sq`, `max_exp_avg_sq`, `step`), and claimed where a first step
-leaves it under these.  A class may declare otherwise in an attribute: `capabilities = {"groups": False}`.
+leaves it under these.  What takes `capturable`, as torch's own do, says by it that its step may be captured in a graph,
+and is worked with in those manners too.  A class may declare otherwise in an attribute: `capabilities = {"groups":
+False}`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Moments
 from conformance.manners import MANNERS
 from conformance.targets.tensors import to_numpy
-from conformance.targets.torch_manners import WAYS, Parameters, Plainly
+from conformance.targets.torch_manners import WAYS
+from conformance.targets.torch_plain import Parameters, Plainly
 
 _UNUSUAL: dict[str, Any] = {
     "lr": 0.25,
@@ -126,7 +129,9 @@ class TorchOptimizer:
         """The ways in which a class may be worked with that takes what this one takes."""
         lr_varies = "lr" in claims["settable"] and "lr" not in claims["pinned"]
         for manner in MANNERS:
-            if manner in ("tensor-lr", "scheduler") and not lr_varies:
+            if manner in ("tensor-lr", "scheduler", "compiled-tensor-lr", "replayed") and not lr_varies:
+                continue
+            if manner.startswith(("compiled", "replayed")) and "capturable" not in self.accepted:
                 continue
             if manner == "closure" and "closure" not in {p.name for p in _step_parameters(self.cls)}:
                 continue

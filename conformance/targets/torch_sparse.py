@@ -9,8 +9,8 @@ import torch
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
-from conformance.targets.torch_manners import Plainly
 from conformance.targets.torch_optim import TorchSession
+from conformance.targets.torch_plain import Plainly
 
 
 class EveryElementListed(Plainly):

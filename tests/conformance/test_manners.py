@@ -17,7 +17,8 @@ from conformance.checks import CHECKS
 from conformance.manners import MANNERS
 from conformance.protocol import TargetError, run_case
 from conformance.targets import adapt
-from conformance.targets.torch_manners import WAYS, Plainly
+from conformance.targets.torch_manners import WAYS
+from conformance.targets.torch_plain import Plainly
 from tests.conformance import honest_torch
 
 QUICK = {"profile": "quick", "dtypes": ["float32"], "on_fail": None}

@@ -32,7 +32,8 @@ from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Sha
 from adam_ref.arrays import Array
 from conformance.targets.distributed.pieces import Piece
 from conformance.targets.tensors import to_numpy, to_torch
-from conformance.targets.torch_manners import WAYS, Parameters, Plainly
+from conformance.targets.torch_manners import WAYS
+from conformance.targets.torch_plain import Parameters, Plainly
 
 _world = dist.get_world_size
 
