@@ -53,7 +53,7 @@ MANNERS: dict[str, Manner] = {
         Manner("gradient-scaler", "gradients are scaled and unscaled by a scaler that skips steps that overflow"),
         Manner("compiled", "the step is compiled: captured by a tracer, and run as it was captured"),
         Manner("compiled-tensor-lr", "the step is compiled, with a learning rate that is a tensor and is written into"),
-        Manner("compiled-kernels", "the step is compiled, to kernels of its own"),
+        Manner("compiled-functional", "the step is compiled, and captured without operations in place"),
         Manner("replayed", "the step is recorded once, and played back with other numbers in the same memory"),
         Manner("deepcopy", "after the checkpoint a deep copy of the optimizer and its parameters goes on"),
         Manner("pickle", "after the checkpoint the optimizer and its parameters go on from a pickle"),

@@ -32,6 +32,11 @@ class Faulty:
         """A session of the defective Adam."""
         return self.target.start(parameters, hyperparameters)
 
+    def start_in(self, manner: str, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:
+        """The same, worked with in that manner, where there are manners."""
+        started: Session = self.target.start_in(manner, parameters, hyperparameters)  # type: ignore[attr-defined]
+        return started
+
     def seed(self, number: int) -> None:
         """What its sessions draw follows from this."""
         self.target.seed(number)  # type: ignore[attr-defined]
@@ -49,6 +54,11 @@ class HonestForm:
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:
         """A session of the correct Adam."""
         return self.target.start(parameters, hyperparameters)
+
+    def start_in(self, manner: str, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> Session:
+        """The same, worked with in that manner, where there are manners."""
+        started: Session = self.target.start_in(manner, parameters, hyperparameters)  # type: ignore[attr-defined]
+        return started
 
     def seed(self, number: int) -> None:
         """What its sessions draw follows from this."""

@@ -145,7 +145,8 @@ FINDINGS_HEAD = """# Findings
 
 Where an implementation in use does not conform, or cannot be run where it should: what, the smallest case, what is
 expected, what came out, and the cause in its source. Written for whoever maintains it; every number is from the record
-beside this page, and the line under each case shows it again.
+beside this page, and the line under each case shows it again. What torch.compile makes of a step is on
+[a page of its own](compiled.md).
 """
 
 

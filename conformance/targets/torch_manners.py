@@ -360,7 +360,7 @@ WAYS: dict[str, Callable[[str], Plainly]] = {
     "one-thread": OneThread,
     "compiled": lambda device: Compiled(device, "eager"),
     "compiled-tensor-lr": lambda device: Compiled(device, "eager", tensor_lr=True),
-    "compiled-kernels": lambda device: Compiled(device, "inductor"),
+    "compiled-functional": lambda device: Compiled(device, "aot_eager"),
     "replayed": Replayed,
     "deepcopy": Copied,
     "pickle": Pickled,

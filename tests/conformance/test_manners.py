@@ -63,7 +63,7 @@ def context_of_everything():
     from conformance.suite import Plan
 
     host = InProcess(adapt(torch.optim.Adam))
-    return Plan(profile="quick").context(host, "float32", lambda *_: None)
+    return Plan(profile="thorough").context(host, "float32", lambda *_: None)
 
 
 @pytest.mark.parametrize("manner", sorted(MANNERS))
