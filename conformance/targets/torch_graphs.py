@@ -37,8 +37,8 @@ class Compiled(Plainly):
 
     Args:
         device: where the parameters live.
-        backend: of torch.compile: "eager" runs what was traced as it is, "aot_eager" what comes of it without operations
-            in place, as kernels would be made of it.
+        backend: of torch.compile: "eager" runs what was traced, "aot_eager" what comes of it without operations in
+            place, of which kernels would be made.
         tensor_lr: the learning rate is a tensor of float64, which later ones are written into.
 
     Raises:
