@@ -174,6 +174,6 @@ def torch_target(name: str, made: type[Any], dialect: Dialect) -> Target:
     """It as a target under that name."""
     from conformance.targets.torch_optim import TorchOptimizer
 
-    target = TorchOptimizer(made, kinds=(dialect.weight_decay,))
+    target = TorchOptimizer(made, {"compiled": True}, kinds=(dialect.weight_decay,))
     target.name = name
     return target

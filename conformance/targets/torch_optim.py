@@ -4,9 +4,10 @@ What the constructor's signature offers is claimed; where it takes `**kwargs`, w
 when it is passed.  Hyperparameters go in under torch's names (`lr`, `betas` or `beta1` and `beta2`, `eps`,
 `weight_decay`, `amsgrad`, `maximize`); those that a group shows and no argument sets are taken as it shows them.  The
 state is read under torch's names (`exp_avg`, `exp_avg_sq`, `max_exp_avg_sq`, `step`), and claimed where a first step
-leaves it under these.  What takes `capturable`, as torch's own do, says by it that its step may be captured in a graph,
-and is worked with in those manners too.  A class may declare otherwise in an attribute: `capabilities = {"groups":
-False}`.
+leaves it under these.  What takes `capturable`, as torch's own do, says by it that its step may be recorded in a graph,
+and is worked with in that manner too.  Whether its step may be compiled is for the user to say, who adds
+`compiled=True` to the arguments, since `torch.compile` runs other code than the plain step does.  A class may declare
+otherwise in an attribute: `capabilities = {"groups": False}`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class TorchOptimizer:
 
     Args:
         cls: subclass of torch.optim.Optimizer.
-        arguments: constructor arguments that hold for every run; hyperparameters among them are pinned.
+        arguments: constructor arguments that hold for every run; hyperparameters among them are pinned.  `compiled` is
+            no argument of the constructor, where it has none of that name: true claims the manners of a compiled step.
         device: where the parameters live.
         decay: turns a coefficient into what the class takes for `weight_decay`, by kind of decay; where None, the class
             takes the number and has the one kind that the declared dialect says.
@@ -73,6 +75,7 @@ class TorchOptimizer:
         self.name = f"{cls.__module__}:{cls.__qualname__}"
         self.signature = inspect.signature(cls)
         self.accepted = set(self.signature.parameters)
+        self.compiled = "compiled" not in self.accepted and bool(self.arguments.pop("compiled", False))
         pinned = self._pinned()
         self.accepted |= self._accepted_unnamed(pinned)
         self.capabilities = Capabilities.of(getattr(cls, "capabilities", {}), self._read(kinds, pinned))
@@ -131,7 +134,9 @@ class TorchOptimizer:
         for manner in MANNERS:
             if manner in ("tensor-lr", "scheduler", "compiled-tensor-lr", "replayed") and not lr_varies:
                 continue
-            if manner.startswith(("compiled", "replayed")) and "capturable" not in self.accepted:
+            if manner.startswith("compiled") and not self.compiled:
+                continue
+            if manner == "replayed" and "capturable" not in self.accepted:
                 continue
             if manner == "closure" and "closure" not in {p.name for p in _step_parameters(self.cls)}:
                 continue

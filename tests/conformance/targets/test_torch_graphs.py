@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from adam_ref import ADAM
+from adam_ref import ADAM, Hyperparameters
 from conformance import check_adam
 from conformance.checks import CHECKS, PROFILES
 from conformance.faults import CATALOGUE, kill_matrix
@@ -20,7 +20,7 @@ from conformance.suite import Plan
 from conformance.targets import adapt, load_target
 from conformance.targets.torch_graphs import WARM_UP, Operations, Replayed
 
-LOOP, FOREACH = "torch.optim:Adam?foreach=False", "torch.optim:Adam?foreach=True"
+LOOP, FOREACH = "torch.optim:Adam?foreach=False&compiled=True", "torch.optim:Adam?foreach=True&compiled=True"
 STANDARD = {"profile": "standard", "dtypes": ["float32"], "on_fail": None}
 
 
@@ -61,7 +61,7 @@ class TestCompiled:
             def step(self, closure=None):
                 return super().step(closure)
 
-        target = adapt(Plain)
+        target = adapt(Plain, {"compiled": True})
         seen = run_case(target, cases_of("graphs.compiled", target)[0])
         assert "captured nothing" in seen.refused
         assert seen.parameters == ()
@@ -77,8 +77,8 @@ class TestCompiled:
         reasons = {c.id: c.reason for c in report.checks if c.status == "skip"}
         assert "the profile quick leaves it out" in reasons["graphs.compiled"]
 
-    def test_what_does_not_offer_to_be_captured_is_not(self):
-        """Many optimizers are right, and no graph can be made of them."""
+    def test_what_is_not_asked_for_is_not_captured(self):
+        """A compiled step is other code, for which the plain one does not answer; many are right and take no graph."""
 
         class Unprepared(torch.optim.Optimizer):
             def __init__(self, params, lr=1e-3):
@@ -87,9 +87,24 @@ class TestCompiled:
             def step(self, closure=None):
                 pass
 
-        claimed = adapt(Unprepared).capabilities.manners
-        assert claimed
-        assert not [m for m in claimed if m.startswith(("compiled", "replayed"))]
+        def captured(cls, **arguments):
+            return {m for m in adapt(cls, arguments).capabilities.manners if m.startswith(("compiled", "replayed"))}
+
+        compiled = {"compiled", "compiled-tensor-lr", "compiled-functional"}
+        assert captured(torch.optim.Adam) == {"replayed"}
+        assert captured(torch.optim.Adam, compiled=True) == {"replayed", *compiled}
+        assert captured(Unprepared) == set()
+        assert captured(Unprepared, compiled=True) == compiled
+
+    def test_an_argument_of_that_name_belongs_to_the_constructor(self):
+        class Own(torch.optim.Adam):
+            def __init__(self, params, lr=1e-3, *, compiled=False):
+                super().__init__(params, lr)
+                self.given = compiled
+
+        target = adapt(Own, {"compiled": True})
+        assert "compiled" not in target.capabilities.manners
+        assert target._made([torch.nn.Parameter(torch.zeros(1))], Hyperparameters(**target.capabilities.pinned)).given
 
     @pytest.mark.parametrize("target", [in_pieces, lambda: FOREACH], ids=["in pieces", "torch's foreach"])
     def test_correct_optimizers_conform(self, target):
