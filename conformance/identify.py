@@ -1,4 +1,8 @@
-"""Which dialect a target is, where none is declared: from the parameters of a few probes alone."""
+"""What a target is, where nothing is declared: a dialect, from the parameters of a few probes, or one with a fault.
+
+Where no dialect fits, the checks are run as if each of those that are left were declared, until the diagnosis has a
+name for what they find.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,18 @@ from itertools import product
 from typing import Any
 
 from adam_ref import Dialect
-from adam_ref.dialect import AXES, name_of
+from adam_ref.dialect import AXES, DIALECTS, name_of
 from adam_ref.formats import COMPONENTS
 from conformance.capabilities import Capabilities
 from conformance.case import Case
 from conformance.cases.build import pinned_cases
 from conformance.cases.regimes import REGIMES
-from conformance.diagnosis import FAMILIES, Seen, class_of
+from conformance.diagnosis import FAMILIES, Diagnosis, Seen, class_of
+from conformance.diagnosis.result import COMBINATION, FAULT, VALUE
 from conformance.isolation.hosts import Host
 from conformance.protocol import TargetError
+from conformance.suite import Plan, diagnosed
+from conformance.targets.registry import everything
 
 SCHEMA = "adam-conformance/identification/1"
 
@@ -74,12 +81,24 @@ PROBES = (
 """What is asked, one after the other: each goes on with the dialects that fitted so far."""
 
 
+SEARCHED = ("update", "state", "groups", "metamorphic")
+"""Chapters whose checks are run where no dialect fits."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """A dialect that contains everything that was seen, and the accuracy class in which it does, by dtype."""
 
     dialect: Dialect
     accuracy: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Flawed:
+    """A dialect, and what is wrong with the target if that is what it means to be."""
+
+    dialect: Dialect
+    diagnosis: Diagnosis
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,7 @@ class Identification:
         fits: the dialects that remain, nearest to `adam` first.
         untold: the axes of which the probes say nothing, and why; the dialects have the values of `adam` there.
         refuted: the axes no value of which fits; only the first such ones, for with them the search ends.
+        flawed: where none fits, the first dialect of which it is a faulty one, and the fault.
         dtypes: those that were tried.
         cases: how many were run.
         fatal: why the target could not be run, empty where it could.
@@ -103,6 +123,7 @@ class Identification:
     fits: tuple[Fit, ...] = ()
     untold: tuple[tuple[str, str], ...] = ()
     refuted: tuple[str, ...] = ()
+    flawed: tuple[Flawed, ...] = ()
     dtypes: tuple[str, ...] = ()
     cases: int = 0
     fatal: str = ""
@@ -124,6 +145,11 @@ class Identification:
         first = self.fits[0].dialect
         return tuple(axis for axis in AXES if any(axis in f.dialect.differences(first) for f in self.fits))
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The axes of which the probes say something."""
+        return tuple(axis for axis in AXES if axis not in dict(self.untold))
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
@@ -135,12 +161,17 @@ class Identification:
                     **vars(f.dialect),
                     "accuracy_class": f.accuracy,
                     "family": family(f.dialect),
+                    "listed": listed_as(f.dialect, self.told),
                 }
                 for f in self.fits
             ],
             "untold": dict(self.untold),
             "undistinguished": list(self.undistinguished),
             "refuted": list(self.refuted),
+            "flawed": [
+                {"dialect": name_of(f.dialect), "family": family(f.dialect), "diagnosis": f.diagnosis.to_json()}
+                for f in self.flawed
+            ],
             "dtypes": list(self.dtypes),
             "cases": self.cases,
             "fatal": self.fatal,
@@ -152,18 +183,30 @@ def family(dialect: Dialect) -> str:
     return FAMILIES[dialect.epsilon]
 
 
+def listed_as(dialect: Dialect, told: Sequence[str]) -> list[str]:
+    """The targets that have a name here and are declared to be such a dialect, as far as the axes that are told say."""
+    try:
+        names = everything()
+    except TargetError:  # an entry point of somebody else's that cannot be loaded
+        return []
+    same = (r for r in names if not set(told) & r.dialect.differences(dialect).keys())
+    return list(dict.fromkeys(r.target.address for r in same))
+
+
 def identify(host: Host, dtypes: Sequence[str], device: str = "cpu", seed: int = 0) -> Identification:
     """Run the probes; raises `TargetError` where the target cannot even run the first."""
     search = _Search(host, tuple(d for d in dtypes if d in host.capabilities.dtypes), device, seed)
     if search.dtypes and device in host.capabilities.devices:
         for probe in PROBES:
             search.ask(probe)
+        search.find_fault()
     return Identification(
         host.name,
         host.version,
         tuple(search.fits),
         tuple(search.untold),
         search.refuted,
+        search.flawed,
         search.dtypes,
         search.cases,
     )
@@ -177,6 +220,8 @@ class _Search:
         self.fits = [Fit(Dialect(), dict.fromkeys(dtypes, "A"))]
         self.untold: list[tuple[str, str]] = []
         self.refuted: tuple[str, ...] = ()
+        self.last: list[Dialect] = []
+        self.flawed: tuple[Flawed, ...] = ()
         self.cases = 0
 
     def ask(self, probe: Probe) -> None:
@@ -187,6 +232,7 @@ class _Search:
         if not any(seen.values()):
             self.untold += [(axis, reason) for axis in probe.axes]
             return
+        self.last = [fit.dialect for fit in self.fits]
         self.fits = [fit for before in self.fits for fit in self._fitting(before, probe, seen)]
         self.fits.sort(key=lambda fit: len(fit.dialect.differences(Dialect())))
         self.refuted = () if self.fits else probe.axes
@@ -220,3 +266,19 @@ class _Search:
                 accuracy[dtype] = max(accuracy[dtype], found)
             else:
                 yield Fit(dialect, accuracy)
+
+    def find_fault(self) -> None:
+        """Where no dialect fits, what is wrong with the first one that leaves a diagnosis."""
+        for dialect in self._left() if self.refuted else ():
+            plan = Plan(dialect, self.dtypes, self.device, "quick", self.seed)
+            found = diagnosed(self.host, plan, SEARCHED)
+            self.flawed = tuple(Flawed(dialect, d) for d in found if d.kind in (FAULT, VALUE, COMBINATION))
+            if self.flawed:
+                return
+
+    def _left(self) -> list[Dialect]:
+        """The named dialects that differ on the refuted axes alone from one that fitted what came before."""
+        values = [dict(zip(self.refuted, v, strict=True)) for v in product(*(AXES[axis] for axis in self.refuted))]
+        dialects = [dialect.with_(**changes) for dialect in self.last for changes in values]
+        named = [d for d in dict.fromkeys(dialects) if d in DIALECTS.values()]
+        return sorted(named, key=lambda d: len(d.differences(Dialect())))

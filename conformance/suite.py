@@ -176,6 +176,23 @@ def _diagnosis(results: Sequence[CheckResult], recorder: Recorder, plan: Plan) -
     return tuple(diagnose(recorder.exhibits, plan.dialect))
 
 
+def diagnosed(host: Host, plan: Plan, chapters: Sequence[str]) -> tuple[Diagnosis, ...]:
+    """What explains what the checks of these chapters find, of which nothing else is reported."""
+    from conformance.diagnosis.judge import diagnose
+
+    recorder = Recorder()
+    for check, dtype in iterate(plan):
+        context = plan.context(host, dtype, recorder.ran)
+        if check.chapter in chapters and check.missing(context) is None:
+            try:
+                Tally(check, context, recorder.examined).examine_all()
+            except TargetError as error:
+                if error.fatal:
+                    raise
+                recorder.forget()
+    return tuple(diagnose(recorder.exhibits, plan.dialect))
+
+
 def iterate(plan: Plan) -> Iterator[tuple[Check, str]]:
     """Every check of the plan with every dtype, as `list checks` has them."""
     for dtype in plan.dtypes:

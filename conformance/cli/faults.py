@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,13 +13,17 @@ from conformance.cli import options
 from conformance.usage import UsageError, near
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from conformance.faults.evidence import Evidence
     from conformance.faults.matrix import Cell, Matrix, Terms
 
+T = TypeVar("T")
+
 
 @click.command(
-    epilog="Exit status: 0 the suite holds, 1 a fault survives, an honest form is flagged or a check is there for "
-    "nothing, 2 usage."
+    epilog="Exit status: 0 the suite holds, 1 a fault survives, an honest form is flagged, a check is there for "
+    "nothing or, with --diagnosis, a fault is given a wrong name, 2 usage."
 )
 @click.argument("which", nargs=-1, metavar="[FAULT|FORM|CHAPTER]...")
 @options.dtype_option
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pairs", type=click.IntRange(min=1), metavar="N", help="Random pairs of faults in the place of the catalogue."
 )
+@click.option("--diagnosis", is_flag=True, help="Withhold the names, and say how often the diagnosis finds them.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one a core]")
 @options.format_option
 @options.output_option("--output", "Write the matrix there, as JSON.")
@@ -40,6 +45,7 @@ def faults(
     seed: int,
     first_kill: bool,
     pairs: int | None,
+    diagnosis: bool,
     jobs: int | None,
     form: str,
     output: Path | None,
@@ -55,9 +61,40 @@ def faults(
     Plan(dtypes=dtypes, profile=profile, seed=seed)  # refuses what does not exist
     names = _names(which, pairs, seed)
     terms = Terms(profile=profile, dtypes=tuple(dict.fromkeys(dtypes)), seed=seed)
+    if diagnosis:
+        return _diagnosed(names, terms, jobs, form, output, colour=not no_color)
     evidence = _evidence(names, terms, jobs, whole=not (which or pairs), first_kill=first_kill, colour=not no_color)
     _show(evidence, form, output, colour=not no_color)
     return 0 if evidence.ok else 1
+
+
+def _diagnosed(
+    names: Sequence[str], terms: Terms, jobs: int | None, form: str, output: Path | None, *, colour: bool
+) -> int:
+    """The faults among `names` with their names withheld, and what the diagnosis calls them."""
+    from functools import partial
+
+    from conformance.diagnosis.measure import Measure, namer
+    from conformance.faults import HONEST
+    from conformance.faults.parallel import spread
+    from conformance.rendering.matrices import diagnoses
+
+    faulty = [name for name in names if name not in HONEST]
+    found = Measure(terms, tuple(_watched(faulty, spread(faulty, partial(namer, terms), jobs), colour=colour)))
+    _print(found.to_json(), lambda: diagnoses(found), form, output, colour=colour)
+    return 0 if found.ok else 1
+
+
+def _watched(names: Sequence[str], results: Iterator[T], *, colour: bool) -> Iterator[T]:
+    """The results, with a bar that goes on with each."""
+    from conformance.cli.bars import watching
+    from conformance.rendering.terminal import console
+
+    with watching(console(colour=colour, stderr=True), len(names)) as told:
+        for name, result in zip(names, results, strict=True):
+            told(name)
+            told("")
+            yield result
 
 
 def _evidence(
@@ -97,29 +134,29 @@ def _names(which: Sequence[str], pairs: int | None, seed: int) -> list[str]:
 
 
 def _cells(names: Sequence[str], terms: Terms, jobs: int | None, *, colour: bool) -> list[Cell]:
-    from conformance.cli.bars import watching
     from conformance.faults.parallel import trials
-    from conformance.rendering.terminal import console
 
-    cells: list[Cell] = []
-    with watching(console(colour=colour, stderr=True), len(names)) as told:
-        for name, found in zip(names, trials(names, terms, jobs), strict=True):
-            told(name)
-            told("")
-            cells += found
-    return cells
+    return [cell for found in _watched(names, trials(names, terms, jobs), colour=colour) for cell in found]
 
 
 def _show(evidence: Evidence, form: str, output: Path | None, *, colour: bool) -> None:
-    text = json.dumps(evidence.to_json(), indent=1, allow_nan=False) + "\n"
+    from conformance.rendering.matrices import blocks
+
+    _print(evidence.to_json(), lambda: blocks(evidence), form, output, colour=colour)
+
+
+def _print(
+    found: Any, blocks: Callable[[], Iterable[RenderableType]], form: str, output: Path | None, *, colour: bool
+) -> None:
+    """As JSON into `output`, and in the form that was asked for."""
+    text = json.dumps(found, indent=1, allow_nan=False) + "\n"
     if output is not None:
         options.write(output, text)
     if form == "json":
         click.echo(text, nl=False)
         return
-    from conformance.rendering.matrices import blocks
     from conformance.rendering.terminal import console
 
     to = console(colour=colour)
-    for thing in blocks(evidence):
+    for thing in blocks():
         to.print(thing, crop=False)

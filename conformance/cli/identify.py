@@ -1,4 +1,4 @@
-"""`adam-conformance identify`: which dialect is it?"""
+"""`adam-conformance identify`: which dialect is it, or which fault does it have?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def identify(
 ) -> int:
     """Say which dialect TARGET is, with none declared.
 
-    The answer comes from a few probes of its parameters alone. It is no verdict: `check --dialect` gives that.
+    The answer comes from a few probes of its parameters alone. Where no dialect fits, it is the fault that explains
+    what the checks find. It is no verdict: `check --dialect` gives that.
     """
     with opening(target, None, device, limits, in_process=in_process, python=python) as begun:
         from conformance import identify as probing

@@ -1,6 +1,6 @@
 """What a target may be doing instead: programs to compare it with.
 
-To add a candidate, add a fault to the catalogue; to add a family of them, a function to `families`.
+To add a candidate, add a fault to the catalogue; to add a family of them, see `conformance.diagnosis.families`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from adam_ref import ADAM, Dialect
 from conformance.diagnosis.result import FAULT
 from conformance.diagnosis.widths import Witnessed
 from conformance.faults.catalogue import CATALOGUE, Fault, Piece
@@ -28,9 +29,10 @@ class Candidate:
         kind: one of `conformance.diagnosis.result.KINDS`.
         pieces: what replaces which method of `Adam`, empty where it is none in pieces.
         references: public cases of it.
-        caught_by: ids of checks that are known to catch it.
+        caught_by: ids of checks that are known to catch it, where it is declared to be `dialect`, in `dtypes`.
         other: makes it as a target, where it is no NumPy Adam in pieces.
         needs: the capability without which a target cannot have it, empty where any target can.
+        manners: those in which alone it has the defect; empty where it has it in whatever manner.
 
     """
 
@@ -42,6 +44,9 @@ class Candidate:
     caught_by: tuple[str, ...] = ()
     other: Callable[[], Target] | None = None
     needs: str = ""
+    dialect: Dialect = ADAM
+    dtypes: tuple[str, ...] = ()
+    manners: tuple[str, ...] = ()
 
     def optimizer(self) -> type[Witnessed]:
         """A class of its own, so that nothing which the candidate keeps globally is left from a run before."""
@@ -60,5 +65,14 @@ def catalogue() -> tuple[Candidate, ...]:
 def _of(fault: Fault) -> Candidate:
     pieces, other = ({}, fault.target) if fault.framework else (fault.pieces, None)
     return Candidate(
-        fault.id, fault.title, FAULT, pieces, fault.stands_for, fault.caught_by, other, NEEDS[fault.framework]
+        fault.id,
+        fault.title,
+        FAULT,
+        pieces,
+        fault.stands_for,
+        fault.caught_by,
+        other,
+        NEEDS[fault.framework],
+        fault.dialect,
+        fault.dtypes,
     )

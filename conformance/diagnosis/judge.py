@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from adam_ref import Dialect
 from conformance.compare import QUANTITIES, remembering
@@ -10,10 +11,11 @@ from conformance.diagnosis.candidates import catalogue
 from conformance.diagnosis.combinations import pairs, parts
 from conformance.diagnosis.dialects import Seen, other_dialects
 from conformance.diagnosis.evidence import Exhibit
+from conformance.diagnosis.facts import stated
+from conformance.diagnosis.families import FAMILIES
 from conformance.diagnosis.marks import underflowing_epsilon
-from conformance.diagnosis.result import NONE, Diagnosis
+from conformance.diagnosis.result import FACT, NONE, Diagnosis
 from conformance.diagnosis.search import Evidence
-from conformance.diagnosis.values import values
 from conformance.diagnosis.words import nothing_fits, of_a_fault, of_parts
 from conformance.specs import MUST, SHOULD
 
@@ -36,7 +38,7 @@ def diagnose(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis]:
         _explained([e for e in exhibits if e.violation is None or e.check.level == level], declared)
         for level in (MUST, SHOULD)
     )
-    return found + [d for d in warned if d.kind != NONE or not found]
+    return found + [d for d in warned if d.kind not in (NONE, FACT) or not found]
 
 
 def _explained(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis]:
@@ -44,8 +46,49 @@ def _explained(exhibits: Sequence[Exhibit], declared: Dialect) -> list[Diagnosis
     if not evidence.failing:
         return []
     with remembering():
-        found = _dialects(evidence, declared) or _faults(evidence)
+        found = _whole(evidence, declared) or _in_one_dtype(evidence, declared) or _piece_by_piece(evidence, declared)
     return found or underflowing_epsilon(evidence.failing) or [nothing_fits(evidence)]
+
+
+def _whole(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
+    """What explains everything."""
+    if found := _dialects(evidence, declared):
+        return found
+    survivors = evidence.survivors(catalogue(), declared)
+    for family in FAMILIES:
+        survivors = survivors or evidence.confirmed(family(evidence))
+    return [of_a_fault(survivors, evidence)] if survivors else []
+
+
+def _in_one_dtype(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
+    """What explains everything in the dtypes in which something failed, where others are right throughout."""
+    failed = {e.context.dtype for e in evidence.failing}
+    if not {e.context.dtype for e in evidence.passing} - failed:
+        return []
+    return [
+        replace(d, evidence=f"In {', '.join(sorted(failed))} only: {d.evidence}")
+        for d in _whole(evidence.only(lambda e: e.context.dtype in failed), declared)
+    ]
+
+
+def _piece_by_piece(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
+    """What findings say by themselves, and what explains the others, all or in part."""
+    said, rest = stated(evidence.failing)
+    if not said:
+        return _two_or_parts(evidence)
+    if not rest:
+        return said
+    told = {id(e) for e in evidence.failing} - {id(e) for e in rest}
+    left = evidence.only(lambda e: id(e) not in told)
+    return [*said, *(_whole(left, declared) or _two_or_parts(left))]
+
+
+def _two_or_parts(evidence: Evidence) -> list[Diagnosis]:
+    """Two faults that explain everything together, or faults that explain a part."""
+    some = parts(evidence, catalogue())
+    if found := pairs(evidence, some, catalogue()):
+        return [of_a_fault(found, evidence)]
+    return of_parts(some, evidence)
 
 
 def _dialects(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
@@ -61,14 +104,3 @@ def _dialects(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
 def _short(exhibit: Exhibit) -> Seen | None:
     """The one run of an exhibit that has no other, if it is not too long."""
     return None if exhibit.alone is None or exhibit.alone[0].steps > LONGEST_EVIDENCE else exhibit.alone
-
-
-def _faults(evidence: Evidence) -> list[Diagnosis]:
-    if found := evidence.survivors(catalogue()):
-        return [of_a_fault(found, evidence)]
-    if found := values(evidence):
-        return [of_a_fault(found, evidence)]
-    some = parts(evidence, catalogue())
-    if found := pairs(evidence, some, catalogue()):
-        return [of_a_fault(found, evidence)]
-    return of_parts(some, evidence)

@@ -1,16 +1,13 @@
 """How often the diagnosis is right: the catalogue with its names withheld, and pairs of its faults.
 
-    python -m conformance.diagnosis.measure [--pairs N] [FAULT ...]
-
 A fault that is a dialect is named right as the dialect that it is.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adam_ref import Dialect
@@ -19,13 +16,15 @@ from conformance.checks import CHECKS
 from conformance.compare import remembering
 from conformance.diagnosis.evidence import Exhibit, Recorder
 from conformance.diagnosis.judge import diagnose
-from conformance.diagnosis.result import DIALECT, NONE, Diagnosis
-from conformance.faults import CATALOGUE
-from conformance.faults.matrix import Drawn, Subject
-from conformance.faults.pairs import JOINT, random_pairs
-from conformance.isolation.hosts import InProcess
+from conformance.diagnosis.result import FACT, NONE, Diagnosis
+from conformance.faults import subject_named
+from conformance.faults.matrix import Drawn, Subject, Terms
+from conformance.faults.pairs import JOINT
+from conformance.isolation.hosts import InProcess, another
 from conformance.protocol import TargetError
 from conformance.suite import Plan, Tally
+
+SCHEMA = "adam-conformance/diagnosis/1"
 
 UNCORRECTED = {"correct_m": False, "correct_v": False}
 DIALECTS: dict[str, Mapping[str, Any]] = {
@@ -48,6 +47,11 @@ DIALECTS: dict[str, Mapping[str, Any]] = {
 """The faults that are another dialect than the one declared, and on which axes."""
 
 
+RIGHT, TIED, NOTHING, WRONG = OUTCOMES = ("right", "tied", "nothing fits", "wrong")
+"""The right name comes first; it does not, and is one of those that nothing tells apart from the first; nothing fits,
+or what was seen is stated and no cause named; another name comes first."""
+
+
 @dataclass(frozen=True)
 class Named:
     """What the diagnosis says about one subject, whose name it was not told.
@@ -55,82 +59,108 @@ class Named:
     Attributes:
         subject: id of the fault, or of the two.
         found: the diagnosis.
-        right: the right name comes first; of two faults, one of them is named.
+        outcome: one of `OUTCOMES`; of two faults it is right to name one.
         seconds: of processor time that the diagnosis took.
 
     """
 
     subject: str
     found: tuple[Diagnosis, ...]
-    right: bool
+    outcome: str
     seconds: float
 
-    @property
-    def silent(self) -> bool:
-        """It says that nothing fits."""
-        return all(d.kind == NONE for d in self.found)
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**vars(self), "found": [d.to_json() for d in self.found]}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What became of all subjects that were tried."""
+
+    terms: Terms
+    named: tuple[Named, ...]
 
     @property
-    def tied(self) -> bool:
-        """The right name does not come first, and is one of those that nothing tells apart from the first."""
-        return not self.right and any(self.subject in d.same for d in self.found[:1])
+    def counts(self) -> dict[str, int]:
+        """How many subjects have each outcome."""
+        return {outcome: sum(n.outcome == outcome for n in self.named) for outcome in OUTCOMES}
+
+    @property
+    def ok(self) -> bool:
+        """No subject is given a wrong name."""
+        return not self.counts[WRONG]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        terms = {"profile": self.terms.profile, "dtypes": list(self.terms.dtypes), "seed": self.terms.seed}
+        return {
+            "schema": SCHEMA,
+            "ok": self.ok,
+            "terms": terms,
+            "counts": self.counts,
+            "named": [n.to_json() for n in self.named],
+        }
 
 
-def named(subjects: Iterable[Subject], dtypes: tuple[str, ...] = ("float32", "float64")) -> Iterator[Named]:
-    """Diagnose faults of the catalogue, or pairs of them, one after the other, in this process at quick profile."""
+def namer(terms: Terms) -> Callable[[str], Named]:
+    """A function that diagnoses the subject of a name; what one has cost the next need not pay again."""
     drawn = Drawn()
-    with remembering():
-        for subject in subjects:
-            exhibits = _exhibits(subject, drawn, tuple(d for d in dtypes if d in subject.dtypes) or subject.dtypes)
+
+    def name(subject_name: str) -> Named:
+        subject = subject_named(subject_name)
+        with remembering():
+            exhibits = _exhibits(subject, drawn, terms)
             began = time.process_time()
             found = tuple(diagnose(exhibits, subject.dialect))
-            yield Named(subject.id, found, _right(subject, found), time.process_time() - began)
+        return Named(subject.id, found, outcome(subject, found), time.process_time() - began)
+
+    return name
 
 
-def _exhibits(subject: Subject, drawn: Drawn, dtypes: tuple[str, ...]) -> list[Exhibit]:
-    host, recorder = InProcess(subject.target()), Recorder()
-    for dtype in dtypes:
-        context = Plan(dialect=subject.dialect, dtypes=(dtype,), profile="quick").context(host, dtype, recorder.ran)
-        for check in CHECKS.values():
-            if check.missing(context) is None:
-                try:
-                    Tally(drawn.once(check, context), context, recorder.examined).examine_all()
-                except TargetError:
-                    recorder.forget()
+def _exhibits(subject: Subject, drawn: Drawn, terms: Terms) -> list[Exhibit]:
+    """What a run sees; where that finds nothing, what one does that starts a second process."""
+    host, recorder = InProcess(subject.target(), another=another(subject.address, subject.dialect)), Recorder()
+    for elsewhere in (False, True):
+        for dtype in [d for d in terms.dtypes if d in subject.dtypes] or subject.dtypes:
+            plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=terms.profile, seed=terms.seed)
+            context = plan.context(host, dtype, recorder.ran)
+            if elsewhere:
+                context = replace(context, elsewhere=replace(context.elsewhere, missing=host.another.missing))
+            for check in (CHECKS[name] for name in terms.checks):
+                if check.missing(context) is None:
+                    try:
+                        Tally(drawn.once(check, context), context, recorder.examined).examine_all()
+                    except TargetError:
+                        recorder.forget()
+        if recorder.findings:
+            break
     return recorder.exhibits
 
 
-def _right(subject: Subject, found: tuple[Diagnosis, ...]) -> bool:
-    if JOINT in subject.id:
-        return bool({n for d in found for n in d.name.split(" + ")} & set(subject.id.split(JOINT)))
-    first = found[0] if found else None
-    if first is None:
-        return False
+def outcome(subject: Subject, found: Sequence[Diagnosis]) -> str:
+    """One of `OUTCOMES`."""
+    wanted = subject.id.split(JOINT)
+    if wanted[1:]:
+        return _of_two(set(wanted), found)
     changed = DIALECTS.get(subject.id)
-    as_dialect = changed is not None and first.kind == DIALECT and first.name == _name(subject.dialect, changed)
-    return first.name == subject.id or as_dialect
+    names = {subject.id, *([] if changed is None else [_name(subject.dialect, changed)])}
+    if found and found[0].name in names:
+        return RIGHT
+    if found and names & set(found[0].same):
+        return TIED
+    return NOTHING if all(d.kind in (NONE, FACT) for d in found) else WRONG
+
+
+def _of_two(wanted: set[str], found: Sequence[Diagnosis]) -> str:
+    named = {name for d in found for name in d.name.split(" + ")}
+    as_dialects = {name_of(Dialect(**DIALECTS[w])) for w in wanted if w in DIALECTS}
+    if named & (wanted | as_dialects):
+        return RIGHT
+    if wanted & {name for d in found for same in d.same for name in same.split(" + ")}:
+        return TIED
+    return NOTHING if all(d.kind in (NONE, FACT) for d in found) else WRONG
 
 
 def _name(dialect: Dialect, changed: Mapping[str, Any]) -> str:
     return name_of(dialect.with_(**changed))
-
-
-def main(arguments: list[str]) -> int:
-    """Print what each subject is taken for, and the rates."""
-    if arguments[:1] == ["--pairs"]:
-        subjects: list[Subject] = list(random_pairs(int(arguments[1]), 0))
-    else:
-        subjects = [f for f in CATALOGUE.values() if not arguments or f.id in arguments]
-    right = silent = tied = total = 0
-    for one in named(subjects):
-        right, silent, tied, total = right + one.right, silent + one.silent, tied + one.tied, total + 1
-        words = "right" if one.right else "nothing" if one.silent else "tied" if one.tied else "WRONG"
-        says = ", ".join(d.name for d in one.found)
-        print(f"{words:8}{one.subject:60}{one.seconds:7.2f} s  {says}", flush=True)  # noqa: T201
-    wrong = total - right - silent - tied
-    print(f"{right} of {total} right, {tied} tied, {silent} said that nothing fits, {wrong} wrong")  # noqa: T201
-    return int(wrong > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-DIALECT, FAULT, COMBINATION, VALUE, NONE = KINDS = ("dialect", "fault", "combination", "value", "none")
-"""A legitimate variant; one defect; several at once; a hyperparameter that acts as another number; nothing fits."""
+DIALECT, FAULT, COMBINATION, VALUE, FACT, NONE = KINDS = ("dialect", "fault", "combination", "value", "fact", "none")
+"""A legitimate variant; one defect; several at once; a number or a state that acts as another; what a
+finding says by itself; nothing fits."""
 
 
 @dataclass(frozen=True)

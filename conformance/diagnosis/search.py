@@ -6,14 +6,16 @@ passing ones, and as long as it does there what no correct Adam does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
+from adam_ref import Dialect
 from adam_ref.enclosure import ACCURACY_CLASSES, AccuracyClass
 from conformance.checks.base import LONG
 from conformance.diagnosis.candidates import HONEST, NEEDS, Candidate
 from conformance.diagnosis.evidence import Exhibit
-from conformance.diagnosis.replay import Match, match, outcome
+from conformance.diagnosis.replay import Match, Record, match, outcome, recorded, same_as
 
 ENOUGH = 800
 """Steps of single tensors on which a candidate that is alone is confirmed, once for failing cases, once for others."""
@@ -56,7 +58,13 @@ class Evidence:
         self.failing = _one_of_each(e for e in exhibits if e.violation is not None)
         self.passing = _one_of_each(e for e in exhibits if e.violation is None and not e.refused)
         self._classes = _classes(exhibits)
-        self._honest: dict[int, Match] = {}
+        self._honest: dict[int, Record] = {}
+
+    def only(self, kept: Callable[[Exhibit], bool]) -> Evidence:
+        """The part of it for which `kept` is true."""
+        part = Evidence([e for e in (*self.failing, *self.passing) if kept(e)])
+        part._classes, part._honest = self._classes, self._honest
+        return part
 
     def accuracy(self, exhibit: Exhibit) -> AccuracyClass:
         """The class that the target reaches in this dtype, where anything passed; else the wider one."""
@@ -64,8 +72,11 @@ class Evidence:
 
     def honest(self, exhibit: Exhibit) -> Match:
         """How near a correct Adam is to what was seen."""
+        return self._recorded(exhibit)[1]
+
+    def _recorded(self, exhibit: Exhibit) -> Record:
         if id(exhibit) not in self._honest:
-            self._honest[id(exhibit)] = match(HONEST, exhibit, self.accuracy(exhibit))
+            self._honest[id(exhibit)] = recorded(HONEST, exhibit, self.accuracy(exhibit))
         return self._honest[id(exhibit)]
 
     def explained(self, candidate: Candidate, exhibit: Exhibit) -> Match | None:
@@ -74,26 +85,31 @@ class Evidence:
         A failing exhibit is not explained by what a correct Adam does too.  Where the widths are too wide to tell, the
         check itself must fail with the candidate in the target's place.
         """
+        honest = self.honest(exhibit)
+        if same_as(self._recorded(exhibit), candidate, exhibit):
+            return honest if honest.explains and exhibit.violation is None else None
         found = match(candidate, exhibit, self.accuracy(exhibit))
         if not found.explains or exhibit.violation is None:
             return found if found.explains else None
-        honest = self.honest(exhibit)
         if not honest.explains:
             return found
         return found if found.made != honest.made and outcome(candidate, exhibit) else None
 
-    def survivors(self, candidates: Iterable[Candidate]) -> list[Survivor]:
+    def survivors(self, candidates: Iterable[Candidate], declared: Dialect) -> list[Survivor]:
         """The candidates that explain everything, the nearest first.
 
-        Those first that the failing checks are known to catch, and the passing ones not; the others where none is left.
+        Those first that the failing checks are known to catch; the others where none is left.  One that is declared to
+        be the same dialect and known to be caught by a check that passed is not looked at: it was not there.
         """
         likely: list[Candidate] = []
         others: list[Candidate] = []
         failed = set(self.failed)
-        passed = {e.check.id for e in self.passing} - failed
+        passed = {(e.check.id, e.context.dtype) for e in self.passing if e.check.id not in failed}
         for candidate in self.suitable(candidates):
             known = set(candidate.caught_by)
-            (likely if known & failed and not known & passed else others).append(candidate)
+            if candidate.dialect == declared and passed & set(product(known, candidate.dtypes)):
+                continue
+            (likely if known & failed else others).append(candidate)
         return self.confirmed(likely) or self.confirmed(others)
 
     def suitable(self, candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -109,7 +125,7 @@ class Evidence:
         """
         if exhibit.check.profile != "quick" and exhibit.check.id not in candidate.caught_by:
             return False
-        return candidate.needs == NEEDS["torch"] or not exhibit.manner
+        return candidate.needs == NEEDS["torch"] or not exhibit.manner or bool(candidate.manners)
 
     def contradicts_nothing(self, candidate: Candidate) -> bool:
         """Whether what passed may have come from the candidate; some of it is tried, the quickest to replay."""

@@ -36,6 +36,7 @@ STEP = _roundings(
     counts.MOMENT_CORRECTION, counts.FOLDED_ROOT, counts.QUOTIENT, counts.PRODUCT, Count(0, 1), counts.DECAY_IN_STEP
 )
 PARAMETER = _roundings(counts.SUM, counts.PRODUCT, counts.PRODUCT, Count(0, 1), counts.DECAY_IN_STEP_TERM)
+GRADIENT = _roundings(counts.SQUARE, counts.PRODUCT, Count(0, 1), counts.SUM)
 """Roundings, and casts of scalars, in each quantity; the largest of the admissible orders."""
 
 
@@ -49,6 +50,19 @@ class Errors:
     v_max: Array
     relative: Array
     """Of the moments as they are shown, whatever is made of them to show them."""
+    roundoff: float = 0.0
+
+    def of_gradient(self, given: Array, became: Array, decay: float) -> Array:
+        """Of what a gradient was changed into: a product of it, its square or a moment, with or without decay."""
+        terms = np.abs(given, dtype=np.float64) + np.abs(became, dtype=np.float64)
+        return GRADIENT * self.roundoff * terms + abs(decay) * self.theta + self.m
+
+    def largest(self) -> Errors:
+        """The largest of each quantity over all elements, for all of them."""
+        theta, m, v, v_max, relative = (
+            np.max(q, initial=0.0, keepdims=True) for q in (self.theta, self.m, self.v, self.v_max, self.relative)
+        )
+        return Errors(theta, m, v, v_max, relative, self.roundoff)
 
 
 class Widths:
@@ -64,7 +78,7 @@ class Widths:
         """The errors of one parameter so far; before its first step there are none."""
         if slot.index not in self.errors:
             zero = np.zeros(slot.theta.shape)
-            self.errors[slot.index] = Errors(zero, zero, zero, zero, zero)
+            self.errors[slot.index] = Errors(zero, zero, zero, zero, zero, self.u)
         return self.errors[slot.index]
 
     def note(self, a: Adam, x: Step) -> None:
@@ -89,7 +103,7 @@ class Widths:
         moved = (change + dm > 0) | (old_theta != theta)
         roundings = PARAMETER * u * (theta + (old_theta if x.decay else 0.0))
         dtheta = e.theta + np.where(moved, step + roundings, 0.0)
-        self.errors[x.slot.index] = Errors(dtheta, dm, dv, dmax, _ratio(dm, m) + _ratio(dv, v) + 4 * u)
+        self.errors[x.slot.index] = Errors(dtheta, dm, dv, dmax, _ratio(dm, m) + _ratio(dv, v) + 4 * u, u)
 
     def _gradient(self, x: Step, g: Array, e: Errors) -> Array:
         """What the moments are fed with: exact, unless something was done to it."""

@@ -67,6 +67,43 @@ fault(
 )
 
 
+def _all_in_one_row(o: Any, group: dict[str, Any], p: Any, g: Any) -> None:
+    """A kernel that is handed where each tensor begins, and how many numbers the parameter has."""
+    state = o.held(p)
+    if o.number(group, "amsgrad"):
+        state.setdefault("max_exp_avg_sq", o.zeros(p))
+    row = _flat_in_memory(p)
+    rows = {name: _flat_in_memory(held) if hasattr(held, "stride") else held for name, held in state.items()}
+    o.state[row] = dict(rows)
+    Pieces.one(o, group, row, _as_far_as_there_is(g))
+    made = o.state.pop(row)
+    state["step"] = made["step"]
+    if "max_exp_avg_sq" in rows:
+        rows["max_exp_avg_sq"].copy_(made["max_exp_avg_sq"])
+
+
+fault(
+    "everything-taken-for-contiguous",
+    "every tensor is taken for contiguous: parameters, gradients and moments are read and written in the order in "
+    "which numbers lie in memory from where each begins, whatever their strides",
+    caught_by=("layouts.transposed", "layouts.strided", "layouts.expanded"),
+    stands_for=("pytorch #118115",),
+    one=_all_in_one_row,
+)
+
+
+def _on_a_copy(o: Any, p: Any, direction: Any, size: float) -> None:
+    Pieces.move(o, p if p.is_contiguous() else p.contiguous(), direction, size)
+
+
+fault(
+    "contiguous-copy-stepped",
+    "a parameter that is not contiguous is copied, and the copy is stepped",
+    caught_by=("layouts.transposed", "layouts.strided", "layouts.expanded"),
+    move=_on_a_copy,
+)
+
+
 def _next_to_it_too(o: Any, p: Any, direction: Any, size: float) -> None:
     """A kernel that rounds the size up to a multiple of 16 writes behind a parameter that lies in a larger buffer."""
     Pieces.move(o, p, direction, size)

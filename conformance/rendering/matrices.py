@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from conformance.diagnosis.measure import RIGHT, WRONG, Measure
 from conformance.faults import CATALOGUE
 from conformance.faults.evidence import Evidence, own_clauses
 from conformance.faults.matrix import SKIPPED, Cell, Matrix
@@ -134,3 +135,18 @@ def verdict(evidence: Evidence) -> RenderableType:
     rows += [("for nothing", f"{check}: others catch all that it does") for check in evidence.redundant]
     rows.append(("verdict", "nothing gets past, and no honest form is flagged" if evidence.ok else "the suite fails"))
     return two_columns(rows)
+
+
+def diagnoses(found: Measure) -> Iterator[RenderableType]:
+    """What each fault is taken for where its name is withheld; how often that is right stands last."""
+    for chapter, members in groupby(found.named, lambda n: _chapter(n.subject)):
+        grid = _table(chapter, ("fault", "outcome"), ("s",), "taken for")
+        for one in members:
+            style = {RIGHT: "green", WRONG: "bold red"}.get(one.outcome, "yellow")
+            names = ", ".join(d.name for d in one.found)
+            grid.add_row(one.subject, Text(one.outcome, style), f"{one.seconds:.2f}", Text(names))
+        yield Group(grid, "")
+    terms, total = found.terms, max(len(found.named), 1)
+    counts = ", ".join(f"{count} {outcome} ({count / total:.1%})" for outcome, count in found.counts.items())
+    where = f"{', '.join(terms.dtypes)}; profile {terms.profile}, seed {terms.seed}"
+    yield two_columns([("ran", f"{len(found.named)} with their names withheld, in {where}"), ("first name", counts)])

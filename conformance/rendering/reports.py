@@ -279,8 +279,8 @@ def _scalar(x: complex) -> str:
     return repr(complex(x)) if np.iscomplexobj(x) else repr(float(x))  # type: ignore[arg-type]
 
 
-_KINDS = {"dialect": "the dialect ", "fault": "the fault ", "combination": "the faults ", "value": "", "none": ""}
-"""What comes before the name of each kind of explanation."""
+_KINDS = {"dialect": "the dialect ", "fault": "the fault ", "combination": "the faults "}
+"""What comes before the name of an explanation, where it is of such a kind."""
 
 
 def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
@@ -289,7 +289,7 @@ def diagnosis(found: Diagnosis, report: Report) -> RenderableType:
     rows.append(("evidence", found.evidence))
     if found.references:
         rows.append(("read", ", ".join(found.references)))
-    parts: list[RenderableType] = [Text(f"Diagnosis: {_KINDS[found.kind]}{found.name}", "bold yellow")]
+    parts: list[RenderableType] = [Text(f"Diagnosis: {_KINDS.get(found.kind, '')}{found.name}", "bold yellow")]
     parts.append(Padding(two_columns(rows), (0, 0, 0, 2)))
     if found.kind == "dialect" and found.name in DIALECTS:
         command = to_check(report.target, DIALECTS[found.name])
@@ -360,14 +360,21 @@ def explanation(found: Explanation) -> RenderableType:
 
 
 def identification(found: Identification) -> RenderableType:
-    """Which dialects fit, and what could not be told."""
+    """Which dialects fit, or which is there with a fault, and what could not be told."""
+    from conformance.identify import listed_as
+
     title = Text(f"{found.target} (version {found.version})", "bold")
     rows: list[tuple[str, str]] = []
     for fit in found.fits:
         accuracy = ", ".join(f"{value} in {dtype}" for dtype, value in fit.accuracy.items())
         rows += [("dialect", name_of(fit.dialect)), ("class", accuracy)]
         rows += [(axis, str(value)) for axis, value in vars(fit.dialect).items() if axis not in dict(found.untold)]
-        rows += [("epsilon as in", FAMILIES[fit.dialect.epsilon]), ("", "")]
+        rows.append(("epsilon as in", FAMILIES[fit.dialect.epsilon]))
+        rows += [("listed so", ", ".join(listed_as(fit.dialect, found.told)) or "no target"), ("", "")]
+    for flaw in found.flawed:
+        rows += [("if it means", f"{name_of(flaw.dialect)}, as {FAMILIES[flaw.dialect.epsilon]} do")]
+        rows += [("it has", f"{_KINDS.get(flaw.diagnosis.kind, '')}{flaw.diagnosis.name}")]
+        rows += [("evidence", flaw.diagnosis.evidence), ("", "")]
     rows += [(axis, f"not told: {reason}") for axis, reason in found.untold]
     return Group(title, Padding(two_columns(rows), (0, 0, 0, 2)), "", _identity(found))
 
@@ -380,6 +387,10 @@ def _identity(found: Identification) -> Text:
     if not found.fits:
         axes = ", ".join(found.refuted)
         words = f"is no dialect: no value of {axes} fits what {found.cases} probes showed"
+        if found.flawed:
+            flaw = found.flawed[0]
+            words += f"; it is {name_of(flaw.dialect)} with {_KINDS.get(flaw.diagnosis.kind, '')}{flaw.diagnosis.name}"
+            return Text(f"{found.target} {words}.", "bold red")
         return Text(f"{found.target} {words}; adam-conformance check says what is wrong.", "bold red")
     names = " or ".join(name_of(fit.dialect) for fit in found.fits)
     same = f"; nothing that it lets us vary tells {', '.join(found.undistinguished)} apart" if found.fits[1:] else ""

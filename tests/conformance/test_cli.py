@@ -358,6 +358,7 @@ class TestIdentify:
         assert run(["identify", f"{HERE}:{name}", "--in-process", "--format", "json"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert [d["name"] for d in found["dialects"]] == [dialect]
+        assert ("torch.optim:Adam" in found["dialects"][0]["listed"]) == (name == "adam")
         assert found["dialects"][0]["accuracy_class"] == {"float32": "A", "float64": "A"}
         assert "amsgrad" in found["untold"]
         assert ("weight_decay" in found["untold"]) == (name == "epsilon_hat")
@@ -372,6 +373,14 @@ class TestIdentify:
     def test_1_none_fits(self, capsys):
         assert run(["identify", f"{HERE}:always_wrong", "--in-process"]) == 1
         assert "is no dialect" in capsys.readouterr().out
+
+    def test_1_no_dialect_and_the_fault_it_has(self, capsys):
+        """Probes fit no dialect; what the checks find is explained, and whose dialect it is a faulty one of."""
+        target = "conformance.faults:Faulty?fault=correction-one-step-ahead"
+        assert run(["identify", target, "--in-process", "--dtype", "float32", "--format", "json"]) == 1
+        (flaw,) = json.loads(capsys.readouterr().out)["flawed"]
+        assert (flaw["dialect"], flaw["diagnosis"]["name"]) == ("adam", "correction-one-step-ahead")
+        assert "PyTorch" in flaw["family"]
 
     def test_3_could_not_be_run(self):
         assert run(["identify", f"{HERE}:RaisesInStart", "--in-process"]) == 3

@@ -70,6 +70,17 @@ class TestCommand:
         assert cli.run(["faults", *arguments]) == 2
         assert capsys.readouterr().out == ""
 
+    def test_the_diagnosis_is_measured_with_names_withheld(self, capsys, tmp_path):
+        file = tmp_path / "diagnosis.json"
+        arguments = ["--diagnosis", "--dtype", "float32", "--jobs", "1", "--output", str(file)]
+        assert cli.run(["faults", "epsilon-hat", "beta2-ignored", "in-pieces", *arguments]) == 0
+        words = " ".join(capsys.readouterr().out.split())
+        assert "2 with their names withheld" in words
+        assert "2 right (100.0%), 0 tied (0.0%), 0 nothing fits (0.0%), 0 wrong (0.0%)" in words
+        data = json.loads(file.read_text())
+        assert [one["subject"] for one in data["named"]] == ["epsilon-hat", "beta2-ignored"]
+        assert data["named"][0]["found"][0]["kind"] == "dialect"
+
     def test_a_survivor_is_exit_1(self, capsys, monkeypatch):
         """A fault that is none: the catalogue's own Adam under another name."""
         harmless = replace(CATALOGUE["epsilon-hat"], id="harmless", pieces={})

@@ -65,7 +65,8 @@ def _own_adam(
         (_own_adam(kept=lambda m: m.bfloat16().to(m.dtype)), "m-in-bfloat16"),
         (_own_adam(decay=lambda _: 0.999), "beta2-ignored"),
         (_own_adam(rate=lambda lr: 1.0003 * lr), "lr turned"),
-        (_own_adam(correction=lambda beta, t: 1 - beta ** (t + 0.5)), "nothing fits"),
+        (_own_adam(correction=lambda beta, t: 1 - beta ** (t + 0.5)), "t in the corrections turned"),
+        (_own_adam(correction=lambda beta, t: 1 - beta ** (t + 0.5 * beta)), "nothing fits"),
     ],
 )
 def test_it_is_named_whoever_wrote_it(optimizer: type, name: str) -> None:

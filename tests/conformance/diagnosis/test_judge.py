@@ -11,10 +11,11 @@ from adam_ref import ADAM, Dialect
 from conformance import check_adam
 from conformance.diagnosis import Diagnosis
 from conformance.diagnosis.evidence import Recorder
-from conformance.diagnosis.measure import named
+from conformance.diagnosis.measure import RIGHT, namer
 from conformance.diagnosis.search import Evidence
 from conformance.faults import CATALOGUE
 from conformance.faults.adam import Adam, InPieces
+from conformance.faults.matrix import Terms
 from conformance.faults.pairs import pair_named
 
 ONLY = ("update.ordinary", "update.near-epsilon", "update.constant", "purity.gradients", "metamorphic.resume")
@@ -76,9 +77,12 @@ def test_nothing_fits_what_nobody_has_seen() -> None:
 @pytest.mark.parametrize(
     ("piece", "name", "words"),
     [
-        (("rate", lambda _, x: x.slot.lr * 1.0007), "lr", "1.0007"),
-        (("epsilon", lambda _, x: x.hyper.eps * 3), "eps", "Eps"),
+        (("rate", lambda _, x: x.slot.lr * 1.0007), "lr", "acts as 1.0007 "),
+        (("rate", lambda _, x: x.slot.lr / 2), "lr", "acts as 0.5 "),
+        (("epsilon", lambda _, x: x.hyper.eps * 3), "eps", "acts as 3 "),
+        (("beta1", lambda _, x: 0.95), "beta1", "eta1"),
         (("beta2", lambda _, x: 0.95), "beta2", "eta2"),
+        (("gradient", lambda a, x: 3 * Adam.gradient(a, x)), "the", "acts as 3 "),
     ],
 )
 def test_a_number_that_acts_as_another_is_measured(piece, name: str, words: str) -> None:
@@ -107,7 +111,7 @@ def test_two_faults_at_once_are_both_named() -> None:
 def test_names_withheld() -> None:
     """The measure that runs over the whole catalogue, on four faults of it."""
     ids = ("epsilon-hat", "decay-ignored", "gradient-squared-in-place", "moments-lost-on-load")
-    assert [one.right for one in named(CATALOGUE[i] for i in ids)] == [True] * 4
+    assert [one.outcome for one in map(namer(Terms()), ids)] == [RIGHT] * 4
 
 
 def test_a_correct_adam_is_not_diagnosed() -> None:
@@ -119,7 +123,7 @@ def test_candidates_that_no_finding_can_speak_for_are_not_replayed():
     evidence = Evidence([])
     evidence.failing = [SimpleNamespace(manner="strided", violation="beside it", steps=1)]
     evidence.passing = [SimpleNamespace(manner="", violation=None, steps=1)]
-    of_the_update = SimpleNamespace(needs="")
+    of_the_update = SimpleNamespace(needs="", manners=())
     assert evidence.confirmed([of_the_update] * 3) == []
 
 
