@@ -86,8 +86,8 @@ class Evidence:
         check itself must fail with the candidate in the target's place.
         """
         honest = self.honest(exhibit)
-        if same_as(self._recorded(exhibit), candidate, exhibit):
-            return honest if honest.explains and exhibit.violation is None else None
+        if honest.explains and same_as(self._recorded(exhibit), candidate, exhibit):
+            return honest if exhibit.violation is None else None
         found = match(candidate, exhibit, self.accuracy(exhibit))
         if not found.explains or exhibit.violation is None:
             return found if found.explains else None
