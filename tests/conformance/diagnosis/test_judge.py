@@ -121,8 +121,9 @@ def test_a_correct_adam_is_not_diagnosed() -> None:
 def test_candidates_that_no_finding_can_speak_for_are_not_replayed():
     """Replaying all faults of the update on everything that passed took a minute, to say nothing in the end."""
     evidence = Evidence([])
-    evidence.failing = [SimpleNamespace(manner="strided", violation="beside it", steps=1)]
-    evidence.passing = [SimpleNamespace(manner="", violation=None, steps=1)]
+    quick = SimpleNamespace(profile="quick")
+    evidence.failing = [SimpleNamespace(check=quick, manner="strided", violation="beside it", steps=1)]
+    evidence.passing = [SimpleNamespace(check=quick, manner="", violation=None, steps=1)]
     of_the_update = SimpleNamespace(needs="", manners=())
     assert evidence.confirmed([of_the_update] * 3) == []
 
