@@ -43,6 +43,14 @@ PROJECT = Project(
             needs=_NEEDS,
         ),
         Listed(
+            address="bitsandbytes.optim:Adam?amsgrad=False",
+            dialect="adamw",
+            what="the same without AMSGrad",
+            make=adam,
+            dtypes=("float32",),
+            needs=_NEEDS,
+        ),
+        Listed(
             address="bitsandbytes.optim:AdamW",
             dialect="adamw",
             what="bitsandbytes' AdamW, its state in 32 bits",
