@@ -11,6 +11,7 @@ from conformance.commands import to_check
 from conformance.field.reasons import Defect, Reason, ReasonError, disagreements, read_reasons
 from conformance.field.record import Record, read_all
 from conformance.report import CONFORMS, COULD_NOT_RUN, DOES_NOT_CONFORM
+from conformance.specs import SHOULD, level_of
 from conformance.targets.registry import project_of
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -33,7 +34,8 @@ in single precision), and the share is the worst deviation that a search found: 
 towards its edge (100 %) a parameter came, and how many units in the last place that is. The search takes random
 histories of three steps and climbs from the worst of them; in 16-bit formats it also takes the first step on every
 finite gradient. The record has the input that attains it, and the closest call of the checks with its input. Where a
-target does not conform the number of findings stands in parentheses. Pairs in empty cells were not tried.
+target does not conform the number of checks that failed stands in parentheses; where it is warned of a clause that says
+SHOULD, which changes no verdict, the cell says so. Pairs in empty cells were not tried.
 """
 
 
@@ -128,12 +130,13 @@ def _versions(found: Record) -> str:
 def _cell(outcome: dict[str, Any] | None) -> str:
     if outcome is None:
         return ""
+    warned = ", warned" if outcome["counts"]["warn"] else ""
     if outcome["verdict"] != CONFORMS:
-        failed = len(outcome["findings"])
-        return _WORDS[outcome["verdict"]] + (f" ({failed})" if failed else "")
+        failed = outcome["counts"]["fail"]
+        return _WORDS[outcome["verdict"]] + (f" ({failed})" if failed else "") + warned
     worst = max(filter(None, outcome["worst"].values()), key=lambda found: found["ratio"], default=None)
     share = "" if worst is None else f" {worst['ratio']:.0%} ({worst['ulp']:.3g} ulp)"
-    return f"{outcome['accuracy_class']}{share}"
+    return f"{outcome['accuracy_class']}{share}{warned}"
 
 
 def _why(found: Record, reason: Reason) -> str:
@@ -143,10 +146,10 @@ def _why(found: Record, reason: Reason) -> str:
 
 FINDINGS_HEAD = """# Findings
 
-Where an implementation in use does not conform, or cannot be run where it should: what, the smallest case, what is
-expected, what came out, and the cause in its source. Written for whoever maintains it; every number is from the record
-beside this page, and the line under each case shows it again. What torch.compile makes of a step is on
-[a page of its own](compiled.md).
+Where an implementation in use does not conform, cannot be run where it should, or is warned of a clause that says
+SHOULD: what, the smallest case, what is expected, what came out, and the cause in its source. Written for whoever
+maintains it; every number is from the record beside this page, and the line under each case shows it again. What
+torch.compile makes of a step is on [a page of its own](compiled.md).
 """
 
 
@@ -163,7 +166,10 @@ def _defect(found: Record, defect: Defect) -> Iterator[str]:
         outcome = found.dtypes[dtype]
         shown = [f for f in outcome["findings"] if f["check"] in defect.checks]
         if shown:
-            yield from _finding(min(shown, key=_size), dtype)
+            smallest = min(shown, key=_size)
+            if level_of(smallest["clauses"]) == SHOULD:
+                yield "A warning, which changes no verdict.\n"
+            yield from _finding(smallest, dtype)
         else:
             yield from _error(found, defect, dtype)
     yield f"**Cause.** {defect.cause}"

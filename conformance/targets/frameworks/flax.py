@@ -57,10 +57,12 @@ class _Adam(Adapter):
         return jax.tree.map(np.array, nnx.to_pure_dict(nnx.state(optimizer)))
 
     def load(self, optimizer: Any, parameters: list[Any], saved: Any) -> None:
+        """As arrays of JAX: with NumPy's in their place, optax's scalars would be rounded as NumPy rounds them."""
+        import jax
         from flax import nnx
 
         state = nnx.state(optimizer)
-        nnx.replace_by_pure_dict(state, saved)
+        nnx.replace_by_pure_dict(state, jax.tree.map(jax.numpy.asarray, saved))
         nnx.update(optimizer, state)
 
 
