@@ -125,6 +125,22 @@ class Adapter:
             setattr(optimizer, name, value)
 
 
+class GradAdapter(Adapter):
+    """Of a framework whose parameters carry their gradient as `.grad`, and whose optimizer steps by `method`."""
+
+    method = "step"
+
+    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
+        """Each parameter is given its gradient; one that has none is given None."""
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        getattr(optimizer, self.method)()
+
+    def held_gradients(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:  # noqa: ARG002
+        """What the parameters carry."""
+        return [p.grad for p in parameters]
+
+
 class _Session:
     """One optimizer at work on the framework's own arrays."""
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from adam_ref.arrays import Array
-from conformance.targets.adapter import Adapter
+from conformance.targets.adapter import GradAdapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Adam(Adapter):
+class _Adam(GradAdapter):
+    method = "update"
     names = {"lr": "alpha", "beta1": "beta1", "beta2": "beta2", "eps": "eps"}
 
     def __init__(self, **arguments: Any) -> None:
@@ -35,14 +36,6 @@ class _Adam(Adapter):
         from dezero.optimizers import Adam
 
         return Adam(**named).setup(SimpleNamespace(params=lambda: parameters))
-
-    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.update()
-
-    def held_gradients(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:
-        return [p.grad for p in parameters]
 
     def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
         return {"m": [optimizer.ms[id(p)] for p in parameters], "v": [optimizer.vs[id(p)] for p in parameters]}

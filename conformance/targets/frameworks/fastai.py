@@ -6,11 +6,11 @@ import copy
 from typing import Any
 
 from adam_ref.arrays import Array
-from conformance.targets.adapter import Adapter
+from conformance.targets.adapter import GradAdapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Adam(Adapter):
+class _Adam(GradAdapter):
     names = {"lr": "lr", "beta1": "mom", "beta2": "sqr_mom", "eps": "eps", "weight_decay": "wd"}
 
     def __init__(self, *, decouple_wd: bool = True, **arguments: Any) -> None:
@@ -33,14 +33,6 @@ class _Adam(Adapter):
         from fastai.optimizer import Adam
 
         return Adam(parameters, **named)
-
-    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-
-    def held_gradients(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:
-        return [p.grad for p in parameters]
 
     def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
         held = {"m": "grad_avg", "v": "sqr_avg"}

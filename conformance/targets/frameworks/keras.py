@@ -54,10 +54,10 @@ class _Adam(Adapter):
         return keras.ops.convert_to_tensor(array, dtype=array.dtype.name)
 
     def to_numpy(self, held: Any) -> Array:
-        """Tensors of torch in bfloat16 have no NumPy of their own."""
+        """Tensors of torch in bfloat16 have no NumPy of their own; Keras cannot convert TensorFlow's of no axes."""
         import keras
 
-        return np.array(keras.ops.convert_to_numpy(held))
+        return np.array(held.numpy() if self.backend == "tensorflow" else keras.ops.convert_to_numpy(held))
 
     def make(self, parameters: list[Any], **named: Any) -> Any:
         import keras

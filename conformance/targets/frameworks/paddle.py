@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from adam_ref.arrays import Array
-from conformance.targets.adapter import Adapter
+from conformance.targets.adapter import GradAdapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Adam(Adapter):
+class _Adam(GradAdapter):
     kind = "Adam"
     without_decay: float | None = None  # what it takes for no decay
     names = {
@@ -44,14 +44,6 @@ class _Adam(Adapter):
 
         named["weight_decay"] = named["weight_decay"] or self.without_decay
         return getattr(paddle.optimizer, self.kind)(parameters=parameters, **named)
-
-    def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-
-    def held_gradients(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:
-        return [p.grad for p in parameters]
 
     def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
         held = {"m": "moment1", "v": "moment2", **({"v_max": "moment2_max"} if optimizer._amsgrad else {})}

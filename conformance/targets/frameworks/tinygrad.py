@@ -6,11 +6,11 @@ import os
 from typing import Any
 
 from adam_ref.arrays import Array
-from conformance.targets.adapter import Adapter
+from conformance.targets.adapter import GradAdapter
 from conformance.targets.registry import Listed, Project
 
 
-class _Adam(Adapter):
+class _Adam(GradAdapter):
     kind = "Adam"
     names = {"lr": "lr", "beta1": "b1", "beta2": "b2", "eps": "eps"}
     claims = {"dtypes": ("float32",)}
@@ -33,13 +33,8 @@ class _Adam(Adapter):
     def step(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> None:
         from tinygrad import Context
 
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
         with Context(TRAINING=1):
-            optimizer.step()
-
-    def held_gradients(self, optimizer: Any, parameters: list[Any], gradients: list[Any]) -> list[Any]:
-        return [p.grad for p in parameters]
+            super().step(optimizer, parameters, gradients)
 
     def state(self, optimizer: Any, parameters: list[Any]) -> dict[str, list[Any]]:
         return {"m": optimizer.m, "v": optimizer.v}
