@@ -194,8 +194,9 @@ class Check:
         return level_of(self.clauses)
 
     def runs_in(self, profile: Profile) -> bool:
-        """Whether that profile has the time for it."""
-        return list(PROFILES).index(profile.name) >= list(PROFILES).index(self.profile)
+        """Whether that profile has the time for it; one that is not on the list leaves nothing out."""
+        names = list(PROFILES)
+        return profile.name not in names or names.index(profile.name) >= names.index(self.profile)
 
     def missing(self, context: Context) -> str | None:
         """Why the check does not apply to this target, `None` where it does."""

@@ -69,9 +69,7 @@ fault(
 
 def _all_in_one_row(o: Any, group: dict[str, Any], p: Any, g: Any) -> None:
     """A kernel that is handed where each tensor begins, and how many numbers the parameter has."""
-    state = o.held(p)
-    if o.number(group, "amsgrad"):
-        state.setdefault("max_exp_avg_sq", o.zeros(p))
+    state = o.held(group, p)
     row = _flat_in_memory(p)
     rows = {name: _flat_in_memory(held) if hasattr(held, "stride") else held for name, held in state.items()}
     o.state[row] = dict(rows)

@@ -62,7 +62,7 @@ def context_of_everything():
     from conformance.isolation.hosts import InProcess
     from conformance.suite import Plan
 
-    host = InProcess(adapt(torch.optim.Adam))
+    host = InProcess(adapt(torch.optim.Adam, {"compiled": True}))
     return Plan(profile="thorough").context(host, "float32", lambda *_: None)
 
 
