@@ -252,9 +252,9 @@ def _expected(given: Mapping[str, str] | None) -> dict[str, str]:
 def _host(target: Any, plan: Plan) -> InProcess:
     again = another(plan.address, plan.dialect, plan.device) if importable(target) else Another(NOT_IMPORTABLE)
     if isinstance(target, str):
-        return InProcess(load_target(target, dialect=plan.dialect, device=plan.device), another=again)
+        return InProcess.made(lambda: load_target(target, dialect=plan.dialect, device=plan.device), another=again)
     try:
-        return InProcess(adapt(target, dialect=plan.dialect, device=plan.device), another=again)
+        return InProcess.made(lambda: adapt(target, dialect=plan.dialect, device=plan.device), another=again)
     except TargetError:
         raise
     except (Exception, SystemExit) as error:

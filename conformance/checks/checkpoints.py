@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conformance.case import Case
 from conformance.checks.base import Check, Context, Examination, from_regimes
-from conformance.checks.groups import groups, missing
+from conformance.checks.groups import groups, missing, mixed_groups
 from conformance.checks.hyperparameters import unusual
 from conformance.checks.manners import as_without, in_manners, shapes
 
@@ -42,7 +42,10 @@ def anywhere(context: Context) -> Iterable[Case]:
 
 def unusual_halfway(context: Context) -> Iterable[Case]:
     """Groups that differ in every hyperparameter, and a checkpoint in the middle."""
-    return (replace(case.up_to(STEPS), checkpoint_after=STEPS // 2, lrs=()) for case in unusual(context))
+    claims = context.capabilities
+    mixed = mixed_groups(context) if claims.several and claims.groups else ()
+    cases = (*unusual(context), *mixed)
+    return (replace(case.up_to(STEPS), checkpoint_after=STEPS // 2, lrs=()) for case in cases)
 
 
 def resumes(case: Case, context: Context) -> Examination:

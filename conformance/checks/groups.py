@@ -25,10 +25,10 @@ SHAPES: tuple[tuple[int, ...], ...] = (
     (1, 1),
     (3, 3),
     (2, 1, 3, 2),
-    (3, 4),
+    (1, 2, 1, 3, 2),
     (0,),
 )
-"""From no axis to four, empty ones in the middle and at the end, and twice two of one shape, one of them first.
+"""From no axis to five, empty ones in the middle and at the end, and twice two of one shape, one of them first.
 
 Their number and the places of the empty ones are such that up to four groups taken in turn all have some elements.
 """
@@ -76,11 +76,16 @@ def _shaped(case: Case, shape: tuple[int, ...], i: int) -> Case:
 def tensors(context: Context) -> Iterable[Case]:
     """Several tensors with the same hyperparameters; in the second case only the first one is empty.
 
-    An eps that is no small part of the denominator shows gradients that are scaled for some of the tensors.
+    An eps that is no small part of the denominator shows gradients that are scaled for some of the tensors.  The third
+    has decay, AMSGrad and maximize, where these can be had: each is there for every tensor.
     """
     hyper = Hyperparameters(lr=0.01, eps=0.1)
     yield several(context, [hyper])
     yield several(context, [hyper], shapes=((0,), (5,), (2, 2)))
+    decay = 0.1 if context.capabilities.weight_decay else 0.0
+    rich = settable(hyper.with_(beta2=0.6, weight_decay=decay, amsgrad=True, maximize=True), context.capabilities)
+    if rich != settable(hyper.with_(beta2=0.6), context.capabilities):
+        yield several(context, [rich])
 
 
 def degenerate(context: Context) -> Iterable[Case]:
@@ -116,6 +121,18 @@ def decaying_groups(context: Context) -> Iterable[Case]:
     yield several(context, [Hyperparameters(lr=0.1, weight_decay=w) for w in (0.0, 0.1, 0.02)])
 
 
+def mixed_groups(context: Context) -> Iterable[Case]:
+    """Groups that differ in decay, AMSGrad and maximize, as far as these can be had; none where that is nothing."""
+    claims = context.capabilities
+    kinds = ((0.0, True, False), (0.1, False, True), (0.02, True, True))
+    hypers = [
+        Hyperparameters(lr=0.1, beta2=0.6, weight_decay=w if claims.weight_decay else 0.0, amsgrad=a, maximize=m)
+        for w, a, m in kinds
+    ]
+    if len({settable(h, claims) for h in hypers}) > 1:
+        yield several(context, hypers)
+
+
 PRESENT: tuple[Sequence[int], ...] = (
     range(10),
     range(0, 10, 2),
@@ -135,7 +152,8 @@ PRESENT: tuple[Sequence[int], ...] = (
 def missing(context: Context) -> Iterable[Case]:
     """Gradients that are missing for good, every other time, and until late; then with AMSGrad and a schedule too.
 
-    The learning rate changes at a step at which some gradients are missing.
+    The learning rate changes at a step at which some gradients are missing.  In the last case all shapes are equal, so
+    that the state of a neighbour would fit.
     """
     claims = context.capabilities
     decay = 0.1 if claims.weight_decay else 0.0
@@ -151,6 +169,7 @@ def missing(context: Context) -> Iterable[Case]:
     if scheduled or combined != plain:
         rates = (None, None, None, 0.05, None, None, 0.2) if scheduled else ()
         yield replace(_without_some(several(context, [combined], steps=10)), lrs=rates)
+    yield _without_some(several(context, [plain], steps=10, shapes=((3,),) * len(PRESENT)))
 
 
 def _without_some(case: Case) -> Case:

@@ -29,10 +29,10 @@ def in_manners(*names: str, cases: Cases) -> Cases:
     return made
 
 
-def shapes(context: Context) -> Iterable[Case]:
+def shapes(context: Context, eps: float = 1e-8) -> Iterable[Case]:
     """Tensors of several shapes, half of them away from zero; with AMSGrad and decay too, where these can be had."""
     claims = context.capabilities
-    plain = Hyperparameters(lr=0.05, beta2=0.9)
+    plain = Hyperparameters(lr=0.05, beta2=0.9, eps=eps)
     rich = plain.with_(amsgrad=True, weight_decay=0.1 if claims.weight_decay else 0.0)
     for hyper in dict.fromkeys(settable(h, claims) for h in (plain, rich)):
         yield several(context, [hyper], shapes=SHAPES)

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from adam_ref.arrays import Array
-from conformance.case import Case
-from conformance.cases.build import as_dtype, pinned_cases
+from adam_ref import Hyperparameters
+from adam_ref.arrays import Array, as_reals, checked_parameter
+from conformance.case import Case, Trajectory
+from conformance.cases.build import as_dtype, case_of, pinned_cases
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
 from conformance.checks.base import (
@@ -21,8 +22,7 @@ from conformance.checks.base import (
     inside_enclosure,
     refusal,
 )
-from conformance.checks.groups import groups, missing
-from conformance.checks.manners import steady
+from conformance.checks.groups import groups, missing, mixed_groups
 
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
@@ -33,15 +33,27 @@ SIZES = (*range(1, 34), 63, 64, 65, 127, 128, 129, 1023, 1024, 1025)
 SIZED_STEPS = 4
 """Steps with all these sizes."""
 
-LARGE, LARGE_STEPS = 65_537, 2
-"""One tensor beyond the blocks and grids that kernels are launched in, and so many steps with it."""
+LARGE, LARGEST, LARGE_STEPS = 65_537, (1 << 20) + 1, 2
+"""One tensor beyond the blocks and grids that kernels are launched in, and so many steps with it.
 
-LARGER = (65_535, 65_536, (1 << 20) + 1)
+The largest is for targets that compute with threads, and so in no time, and for profiles that have the time.
+"""
+
+LARGER = (65_535, 65_536, LARGE, LARGEST)
 """More of them, for profiles that have the time."""
 
-MANY = (3,) * 210
+PERIOD = 127
+"""Histories that a large tensor repeats: a number that no block is a multiple of."""
+
+MANY = (2,) * 330
 """More tensors than one launch of a kernel over a list of them takes, as many steps as with the large one."""
 
+
+LONG_RUN, LONG_MEMORY = 1_030, Hyperparameters(lr=2.0**-10, beta1=1 - 2.0**-4, beta2=1 - 2.0**-10, eps=2.0**-27)
+"""Steps past every thousandth, and betas that every format but the narrowest holds."""
+
+LONG_MAXIMUM = 130
+"""Steps in which a maximum is to be kept."""
 
 _ordinary = from_regimes("ordinary", "exact-zeros")
 
@@ -99,6 +111,7 @@ def resumable(context: Context) -> Iterable[Case]:
         yield from from_regimes("schedule", at_most=1)(context)
     if claims.several and claims.groups:
         yield from groups(context)
+        yield from mixed_groups(context)
     if claims.several and claims.none_gradients:
         yield from missing(context)
 
@@ -111,28 +124,119 @@ def resumed(case: Case, context: Context) -> Examination:
 
 def arranged(case: Case, context: Context) -> Examination:
     """Elements give what their own histories give, wherever they lie: split into tensors, permuted, alone."""
-    return inside_enclosure(case, context)
+    seen = context.trajectory(case)
+    return repeated(case, context, seen) if case.elements >= LARGE else inside_enclosure(case, context, trajectory=seen)
+
+
+def threaded(case: Case, context: Context) -> Examination:
+    """The same of a large tensor, by one thread."""
+    return repeated(case, context, context.trajectory(case))
+
+
+def repeated(case: Case, context: Context, seen: Trajectory) -> Examination:
+    """Of each history that a large tensor repeats, the smallest and the largest number against its enclosure."""
+    parameters = tuple(tuple(_ends(p)) for (p,) in seen.parameters)
+    few = replace(
+        case,
+        parameters=(case.parameters[0][:PERIOD],) * 2,
+        hyperparameters=case.hyperparameters * 2,
+        gradients=tuple((_taken(g, np.arange(PERIOD)),) * 2 for (g,) in case.gradients),
+    )
+    examined = inside_enclosure(few, context, trajectory=replace(seen, parameters=parameters, moments=()))
+    violation = examined.violation
+    if violation is None or not violation.step:
+        return examined
+    everywhere = _reals(seen.parameters[violation.step - 1][0])
+    outside = np.flatnonzero(~((everywhere >= violation.lo) & (everywhere <= violation.hi)))
+    there = outside[outside % _period(everywhere, case.elements) == violation.element]
+    return replace(examined, violation=replace(violation, parameter=0, element=int(there[0])))
+
+
+def _ends(array: Array) -> Iterable[Array]:
+    """The smallest and the largest of each number that a large array repeats; NaN where there is one."""
+    reals = _reals(array)
+    period = _period(reals, array.size)
+    whole = reals.size // period * period
+    for ufunc in (np.minimum, np.maximum):
+        end = ufunc.reduce(reals[:whole].reshape(-1, period))
+        rest = reals[whole:]
+        end[: rest.size] = ufunc(end[: rest.size], rest)
+        yield as_dtype(end, str(array.dtype))
+
+
+def _reals(array: Array) -> Array:
+    """Its numbers, real and imaginary parts in turn."""
+    return as_reals(checked_parameter(array)).reshape(-1)
+
+
+def _period(reals: Array, elements: int) -> int:
+    """After how many of these reals of so many elements the histories repeat."""
+    return PERIOD * (reals.size // elements)
 
 
 def split_cases(context: Context) -> Iterable[Case]:
     """One bulk of histories split into tensors of many sizes, in an order that is not that of the bulk.
 
-    The last hyperparameters have a large eps, which shows a scale of the gradients that depends on the size.
+    The last hyperparameters have a large eps, which shows a scale of the gradients that depends on the size.  Scales
+    are mixed, so that what the large elements of a tensor do to the small ones shows whatever its size is.
     """
-    bulk = pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device)
+    bulk = [
+        _beside(*cases)
+        for cases in zip(
+            *(
+                pinned_cases(REGIMES[name], context.capabilities, context.dtype, context.seed, context.device)
+                for name in ("ordinary", "mixed-scales")
+            ),
+            strict=True,
+        )
+    ]
     for case in (bulk[min(1, len(bulk) - 1)], bulk[-1]):
         yield _split(case.up_to(SIZED_STEPS), SIZES if context.capabilities.several else SIZES[-1:], context.seed)
-    yield _split(case.up_to(LARGE_STEPS), (LARGE,), context.seed)
     if context.capabilities.several:
         yield _split(case.up_to(LARGE_STEPS), MANY, context.seed)
-    if context.profile.name != "quick":
-        yield from (_split(case.up_to(LARGE_STEPS), (size,), context.seed) for size in LARGER)
+    one = (LARGEST if "one-thread" in context.capabilities.manners else LARGE,)
+    yield from (_tiled(case.up_to(LARGE_STEPS), size) for size in (one if context.profile.name == "quick" else LARGER))
+
+
+def long_runs(context: Context) -> Iterable[Case]:
+    """Ordinary gradients at each of many steps; and, where AMSGrad is claimed, a maximum that is kept for long."""
+    claims = context.capabilities
+
+    def run(name: str, hyper: Hyperparameters, steps: int) -> Case:
+        fitted = settable(hyper, claims)
+        return case_of(
+            REGIMES[name], fitted, context.dtype, context.seed, elements=8, steps=steps, device=context.device
+        )
+
+    yield run("ordinary", LONG_MEMORY, LONG_RUN)
+    if claims.pinned.get("amsgrad", "amsgrad" in claims.settable):
+        yield run("amsgrad", LONG_MEMORY.with_(beta2=0.9, amsgrad=True), LONG_MAXIMUM)
 
 
 def large_cases(context: Context) -> Iterable[Case]:
     """One tensor so large that several threads share it."""
     (case,) = pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 1)
-    yield replace(_split(case.up_to(LARGE_STEPS), (LARGE,), context.seed), manner="one-thread")
+    yield replace(_tiled(_beside(case, case).up_to(LARGE_STEPS), LARGE), manner="one-thread")
+
+
+def _tiled(case: Case, size: int) -> Case:
+    """One tensor of that size that repeats the first histories of `case`."""
+    order = np.arange(size) % PERIOD
+    return replace(
+        case,
+        parameters=(case.parameters[0][order],),
+        gradients=tuple((_taken(g, order),) for (g,) in case.gradients),
+    )
+
+
+def _beside(one: Case, other: Case) -> Case:
+    """The histories of both in one tensor, as far as both go."""
+    steps = zip(one.gradients, other.gradients, strict=False)
+    return replace(
+        one,
+        parameters=(np.concatenate([one.parameters[0], other.parameters[0]]),),
+        gradients=tuple((np.concatenate([g for (g,) in pair if g is not None]),) for pair in steps),
+    )
 
 
 def _split(case: Case, sizes: Sequence[int], seed: int) -> Case:
@@ -217,10 +321,17 @@ CHECKS = [
         needs=("checkpoint",),
     ),
     Check(
+        id="metamorphic.every-step",
+        title="each step is made as every other, a thousandth as the first",
+        clauses=("MET-7",),
+        examine=inside_enclosure,
+        cases=long_runs,
+    ),
+    Check(
         id="metamorphic.threads",
         title="the number of threads changes nothing beyond the enclosure",
         clauses=("MET-6",),
-        examine=steady,
+        examine=threaded,
         cases=large_cases,
         needs=("manner:one-thread",),
     ),

@@ -135,7 +135,7 @@ CHECKS = [
         title="parameters, gradients and moments share no memory",
         clauses=("PUR-2",),
         examine=nothing_shared,
-        cases=from_regimes("ordinary", at_most=2),
+        cases=from_regimes("ordinary", at_most=3),
         needs=("memory",),
     ),
     Check(

@@ -14,6 +14,9 @@ from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
 from conformance.checks.base import Check, Context, Examination, broken, inside_enclosure, refusal
 
+AMONG_ROUNDINGS = 40
+"""Steps as large as what the parameter is rounded by: as many as it takes for what is lost to add up."""
+
 SPOILT = 5
 """The element whose gradient is spoilt."""
 
@@ -140,7 +143,11 @@ def eps_zero_cases(context: Context) -> Iterable[Case]:
 
 
 def tiny_lr_cases(context: Context) -> Iterable[Case]:
-    """A learning rate so small, and one so large, that what is added to or multiplied with it wrongly stands out."""
+    """A learning rate so small, and one so large, that what is added to or multiplied with it wrongly stands out.
+
+    In the last case steps are as large as what a parameter is rounded by, away from zero: they are rounded to nearest,
+    one by one, and what is lost is not made up for wrongly.
+    """
     for lr in (2.0**-40, 2.0**12):
         hyper = settable(Hyperparameters(lr=lr), context.capabilities)
         if context.format.smallest_normal < lr < context.format.largest:
@@ -152,6 +159,11 @@ def tiny_lr_cases(context: Context) -> Iterable[Case]:
                 context.device,
                 1,
             )
+    hyper = settable(Hyperparameters(lr=2.0 ** (1 - context.format.precision)), context.capabilities)
+    regime = REGIMES["ordinary"]
+    case = case_of(regime, hyper, context.dtype, context.seed, steps=AMONG_ROUNDINGS, device=context.device)
+    start = as_dtype(np.linspace(0.5, 2.0, regime.elements * _parts(case)), context.dtype)
+    yield replace(case, parameters=(start,))
 
 
 CHECKS = [

@@ -58,8 +58,10 @@ class Opening:
         from conformance.isolation.hosts import InProcess, another
         from conformance.targets import load_target
 
-        target = load_target(self.address, dialect=self.dialect, device=self.device)
-        self.here = InProcess(target, another=another(self.address, self.dialect, self.device, self.limits))
+        self.here = InProcess.made(
+            lambda: load_target(self.address, dialect=self.dialect, device=self.device),
+            another=another(self.address, self.dialect, self.device, self.limits),
+        )
         return self.here
 
     def close(self) -> None:

@@ -30,6 +30,12 @@ fault(
     kept_maximum=lambda _, x: x.slot.v_max,
 )
 fault(
+    "maximum-forgotten-in-time",
+    "the maximum begins anew after every fiftieth step",
+    caught_by=("metamorphic.every-step",),
+    kept_maximum=lambda _, x: x.v_max if x.t % 50 else np.zeros_like(x.v_max),
+)
+fault(
     "maximum-becomes-its-root",
     "the root is taken in place, so that the maximum holds its own root afterwards",
     REGIME,

@@ -100,6 +100,24 @@ fault(
     paired=lambda a, gradients: list(Adam.paired(a, gradients))[:5],
 )
 fault(
+    "tensors-beyond-320-not-stepped",
+    "tensors beyond number 320 are not stepped, as many as one launch of a kernel takes blocks",
+    caught_by=("metamorphic.arrangement",),
+    paired=lambda a, gradients: list(Adam.paired(a, gradients))[:320],
+)
+fault(
+    "five-axes-not-stepped",
+    "parameters of five axes are not stepped",
+    caught_by=TENSORS,
+    paired=lambda a, gradients: [p for p in Adam.paired(a, gradients) if len(p[0].shape) != 5],
+)
+fault(
+    "only-the-first-ascends",
+    "maximize changes the sign of the first tensor's gradient and of no other",
+    caught_by=TENSORS,
+    oriented=lambda _, x: -x.g if x.hyper.maximize and not x.slot.index else x.g,
+)
+fault(
     "scalars-not-stepped",
     "0-d parameters are not stepped",
     caught_by=(*TENSORS, "groups.any-shape"),
@@ -161,6 +179,23 @@ fault(
     "missing gradients are dropped from the list, and a parameter takes the next one that fits",
     caught_by=MISSING,
     paired=_closed_up,
+)
+
+
+def _with_moments_closed_up(a: Adam, gradients: list[Array | None]) -> Pairs:
+    """Each gradient that there is with the moments of that place in the list of all, where they fit."""
+    present = [(slot, g) for slot, g in Adam.paired(a, gradients) if g is not None]
+    for (slot, _), other in zip(present, list(a.slots), strict=False):
+        if other.shape == slot.shape:
+            slot.m, slot.v = other.m, other.v
+    return present
+
+
+fault(
+    "moments-close-up",
+    "where gradients are missing, those that are there meet the moments of other tensors of their shape",
+    caught_by=MISSING,
+    paired=_with_moments_closed_up,
 )
 fault(
     "missing-gradient-ends-the-loop",

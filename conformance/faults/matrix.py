@@ -249,7 +249,7 @@ class Trial:
     def cells(self, subject: Subject) -> Iterator[Cell]:
         """The cells of one subject; within `remembering()` they share their enclosures."""
         terms = self.terms
-        host = InProcess(subject.target(), another=another(subject.address, subject.dialect))
+        host = InProcess.made(subject.target, another=another(subject.address, subject.dialect))
         for dtype in [d for d in terms.dtypes if d in subject.dtypes] or subject.dtypes:
             plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=terms.profile, seed=terms.seed)
             context = plan.context(host, dtype, lambda _cases, _trajectories: None)

@@ -29,6 +29,12 @@ fault(
     kept_v=lambda _, x: x.slot.v,
 )
 fault(
+    "v-reset-in-time",
+    "the second moment is set to zero at step 300",
+    caught_by=("metamorphic.every-step",),
+    kept_v=lambda _, x: np.zeros_like(x.v) if x.t == 300 else x.v,
+)
+fault(
     "m-in-bfloat16",
     "the first moment is stored in bfloat16",
     "ordinary",

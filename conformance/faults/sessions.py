@@ -67,6 +67,20 @@ fault(
     caught_by=SIZES,
     moved=_only(partial(_first, 1024)),
 )
+
+
+def _not_far_below(a: Adam, x: Step) -> Array:
+    """v_hat, and in a large tensor no less of it than a ten-millionth of its mean."""
+    v_hat = Adam.corrected_v(a, x)
+    return np.maximum(v_hat, np.asarray(1e-7 * v_hat.mean()).astype(v_hat.dtype)) if v_hat.size >= 1000 else v_hat
+
+
+fault(
+    "mean-of-large-tensors-in-v",
+    "in tensors of a thousand elements and more no v_hat is less than a ten-millionth of their mean",
+    caught_by=SIZES,
+    corrected_v=_not_far_below,
+)
 fault(
     "tail-stepped-twice",
     "the elements beyond the last multiple of 8 are stepped once with the others and once more by themselves",
@@ -204,6 +218,19 @@ fault(
     "a step returns before a thread of its own has written all parameters",
     caught_by=("purity.settled",),
     step=_still_writing,
+)
+
+
+def _quiet(a: Adam, gradients: Sequence[Array | None]) -> list[Array]:
+    np.seterr(all="ignore")
+    return Adam.step(a, gradients)
+
+
+fault(
+    "silences-numpy",
+    "each step switches off NumPy's warnings for good",
+    caught_by=("purity.process",),
+    step=_quiet,
 )
 
 

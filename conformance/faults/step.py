@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adam_ref.arrays import Array
-from conformance.faults.adam import Adam, rounded
+from conformance.faults.adam import Adam, Step, rounded
 from conformance.faults.catalogue import Chapter
 
 fault = Chapter("the step")
@@ -57,6 +57,28 @@ def _trust(theta: Array, change: Array, lr: float) -> float:
     return lr * norms[0] / norms[1] if all(norms) else 1.0
 
 
+fault(
+    "every-thousandth-step-left-out",
+    "every thousandth step is counted and not made",
+    caught_by=("metamorphic.every-step",),
+    moved=lambda a, x: Adam.moved(a, x) if x.t % 1000 else x.theta,
+)
+
+
+def _compensated_wrongly(_: Adam, x: Step) -> Array:
+    """Kahan's compensation with the wrong sign: what rounding took away is taken away again."""
+    change = -x.change + x.slot.past.get("lost", np.zeros_like(x.theta))
+    after: Array = x.theta + change
+    x.slot.past["lost"] = (after - x.theta) - change
+    return after
+
+
+fault(
+    "compensation-with-the-wrong-sign",
+    "what the parameter lost by rounding is taken away once more at the next step",
+    caught_by=("special.extreme-lr",),
+    moved=_compensated_wrongly,
+)
 fault("root-forgotten", "m_hat is divided by v_hat, its root forgotten", "ordinary", rooted=lambda _, x: x.v_hat)
 fault("root-twice", "the root is taken twice", "ordinary", rooted=lambda _, x: np.sqrt(np.sqrt(x.v_hat)))
 fault(

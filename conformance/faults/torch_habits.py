@@ -119,6 +119,36 @@ fault(
 )
 
 
+def _no_further(o: Any, p: Any, direction: Any, size: float) -> None:
+    """A kernel whose grid has room for so many elements."""
+    if p.numel() > 1 << 20:
+        direction = direction.clone()
+        direction.view(-1)[1 << 20 :] = 0
+    Pieces.move(o, p, direction, size)
+
+
+fault(
+    "elements-beyond-2-20-dropped",
+    "elements beyond number 1,048,576 are not stepped",
+    caught_by=("metamorphic.arrangement",),
+    move=_no_further,
+)
+
+
+def _gradient_for_m(o: Any, group: dict[str, Any], p: Any, g: Any) -> None:
+    Pieces.one(o, group, p, g)
+    if not group["betas"][0]:
+        o.state[p]["exp_avg"] = p.grad
+
+
+fault(
+    "gradient-kept-as-m",
+    "with beta1 = 0 the gradient itself is kept for the first moment, and whoever fills it anew changes the state",
+    caught_by=("purity.memory",),
+    one=_gradient_for_m,
+)
+
+
 # Closures.
 
 
@@ -146,6 +176,19 @@ fault(
 fault("closure-called-twice", "the closure is called twice", caught_by=CLOSURE, loss=_loss_twice)
 fault("closure-ignored", "the closure is never called", caught_by=CLOSURE, loss=lambda _o, _closure: None)
 fault("loss-not-returned", "what the closure returns is not returned", caught_by=CLOSURE, loss=_loss_kept)
+
+
+def _frozen(o: Any, p: Any, direction: Any, size: float) -> None:
+    Pieces.move(o, p, direction, size)
+    p.requires_grad_(False)
+
+
+fault(
+    "parameters-frozen",
+    "a parameter no longer requires gradients after its step",
+    caught_by=CLOSURE,
+    move=_frozen,
+)
 
 
 # Groups, and what they say.
@@ -234,6 +277,19 @@ fault(
     "of two entries of a sparse gradient for one element the last one counts",
     caught_by=("gradients.sparse",),
     gradient=_last_entry_wins,
+)
+
+
+def _first_entry_only(o: Any, p: Any) -> Any:
+    g = Pieces.gradient(o, p) if not p.grad.is_sparse else p.grad.to_dense()
+    return g / 2 if p.grad.is_sparse else g
+
+
+fault(
+    "sparse-gradient-halved",
+    "a sparse gradient counts half, which only eps can tell",
+    caught_by=("gradients.sparse",),
+    gradient=_first_entry_only,
 )
 
 
@@ -356,6 +412,43 @@ fault(
     "the state is kept under the ids of the parameters, which a copy does not share",
     caught_by=("checkpoints.copies",),
     held=_held_by_id,
+)
+
+
+_BEHIND: list[dict[str, Any]] = []
+"""Memory that a state names by a number, as that of a device would be."""
+
+
+def _held_behind(o: Any, p: Any) -> dict[str, Any]:
+    """State behind a handle, which a copy of the optimizer copies."""
+    if p not in o.state:
+        o.state[p] = {"handle": len(_BEHIND)}
+        _BEHIND.append({"step": 0, "exp_avg": o.zeros(p), "exp_avg_sq": o.zeros(p)})
+    handle: int = o.state[p]["handle"]
+    return _BEHIND[handle]
+
+
+fault(
+    "state-behind-handles",
+    "the state lies behind handles, and a copy of the optimizer goes on in that of the original",
+    caught_by=("checkpoints.copies",),
+    held=_held_behind,
+)
+
+
+def _decay_of_the_first(o: Any, state_dict: Any) -> None:
+    import torch
+
+    torch.optim.Optimizer.load_state_dict(o, state_dict)
+    for group in o.param_groups:
+        group["weight_decay"] = o.param_groups[0]["weight_decay"]
+
+
+fault(
+    "decay-of-the-first-group-restored",
+    "after loading a checkpoint every group decays as the first one",
+    caught_by=("metamorphic.resume",),
+    load_state_dict=_decay_of_the_first,
 )
 
 

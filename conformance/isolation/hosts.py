@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -98,11 +98,24 @@ class InProcess:
         self.disturbed: dict[str, None] = {}
         self._settle(before)
 
+    @classmethod
+    def made(cls, make: Callable[[], Target], another: Another | None = None) -> InProcess:
+        """The target that `make` gives, in a process that others use too; what making it changed is put back."""
+        here = Surroundings.now()
+        try:
+            target = make()
+        finally:
+            said = here.settle()
+        host = cls(target, another=another)
+        host.disturbed |= dict.fromkeys(said)
+        return host
+
     def run(self, cases: Sequence[Case]) -> list[Trajectory]:
         """Run cases together, NumPy's warnings about what they do to numbers switched off.
 
         What belongs to the process is put back afterwards: all of it where a case asks for a second look, otherwise
-        what takes no time.
+        what takes no time.  There one kind of error is told to nobody instead of ignored, so that who has all of them
+        ignored is seen.
         """
         watched = any(case.pause for case in cases)
         trajectories = self._tidily(cases, lambda: run_together(self.target, cases), watched=watched)
@@ -119,7 +132,8 @@ class InProcess:
         return self._with_what_it_disturbed(seen)
 
     def _tidily(self, cases: Sequence[Case], function: Callable[[], _T], *, watched: bool = False) -> _T:
-        with np.errstate(all="ignore"), self._seeded(cases):
+        under: Literal["call", "ignore"] = "call" if watched else "ignore"
+        with np.errstate(all="ignore", under=under, call=lambda *_: None), self._seeded(cases):
             here = Surroundings.now(quick=not watched)
             try:
                 made = function()

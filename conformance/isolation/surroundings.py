@@ -264,6 +264,11 @@ FACETS = (
         _in_torch(lambda t, before: t.set_grad_enabled(before)),
     ),
     Facet(
+        "torch's number of threads",
+        _of_torch(lambda t: t.get_num_threads()),
+        _in_torch(lambda t, before: t.set_num_threads(before)),
+    ),
+    Facet(
         "torch's choice of deterministic algorithms",
         _of_torch(lambda t: t.are_deterministic_algorithms_enabled(), False),
         _in_torch(lambda t, before: t.use_deterministic_algorithms(before)),

@@ -3,7 +3,8 @@
 A function is called as `function(parameters, gradients, state, **hyperparameters)` and returns `(parameters, state)`:
 lists of arrays in and out, `state` None at the first step and afterwards whatever it returned.  Which hyperparameters
 it is given is read off its signature: `lr`, `beta1`, `beta2` (or `betas`), `eps`, `weight_decay`, `eps_root`,
-`amsgrad`, `maximize`; where it takes any (`**hyperparameters`), the first four.  What cannot be read off a signature it
+`amsgrad`, `maximize`; where it takes any (`**hyperparameters`), the first four.  Of the options it is not given what it
+answers with a ValueError or a NotImplementedError.  What cannot be read off a signature it
 may declare in an attribute: `step.capabilities = {"dtypes": ["float32", "bfloat16"], "none_gradients": True}`.
 One that rounds at random draws from NumPy's global generator, which is seeded before each run.
 """
@@ -30,6 +31,7 @@ class NumpyFunction:
         self.name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
         self.arguments = dict(arguments or {})
         self.accepted = _accepted(inspect.signature(function))
+        self.accepted -= self._refused()
         names = set(SETTABLE) & self.accepted
         if "betas" in self.accepted:
             names |= {"beta1", "beta2"}
@@ -43,8 +45,25 @@ class NumpyFunction:
         )
         self.capabilities = Capabilities.of(getattr(function, "capabilities", {}), read)
 
+    def _refused(self) -> set[str]:
+        """The options that the function takes by name and then refuses, where it can be called without them."""
+
+        def refuses(**options: Any) -> bool:
+            one, given = np.ones(1, np.float32), self.named(Hyperparameters(**options))
+            try:
+                self.function([one], [one.copy()], None, **given)
+            except (ValueError, NotImplementedError):
+                return True
+            except Exception:
+                return False
+            return False
+
+        options = {"weight_decay": 0.5, "amsgrad": True, "maximize": True}
+        asked = [k for k in options if k in self.accepted and k not in self.arguments]
+        return {k for k in asked if not refuses() and refuses(**{k: options[k]})}
+
     def start(self, parameters: Sequence[Array], hyperparameters: Sequence[Hyperparameters]) -> _FunctionSession:
-        """Nothing is called before the first step."""
+        """Nothing is called for these parameters before the first step."""
         return _FunctionSession(self, list(parameters), hyperparameters[0])
 
     def seed(self, number: int) -> None:

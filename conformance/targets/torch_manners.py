@@ -183,11 +183,35 @@ def others(hypers: Sequence[Hyperparameters]) -> list[Hyperparameters]:
     return [h.with_(lr=0.5 + place[h], beta1=0.25, beta2=0.375, eps=0.75) for h in hypers]
 
 
+def others_where_shown(
+    right: torch.optim.Optimizer, hypers: Sequence[Hyperparameters], *, options: bool = False
+) -> list[Hyperparameters]:
+    """The same as far as the groups of an optimizer made with `hypers` show them; with other decay and flags too.
+
+    AMSGrad only where it is on: who kept it on would miss the maximum, and seem to refuse.
+    """
+    shown = set(right.param_groups[0])
+    shown |= {"beta1", "beta2"} if "betas" in shown else set()
+
+    def other(hyper: Hyperparameters, numbers: Hyperparameters) -> Hyperparameters:
+        changed = dict(vars(numbers))
+        if options:
+            changed["weight_decay"] = hyper.weight_decay + 0.5
+            changed |= {"amsgrad": False, "maximize": not hyper.maximize}
+        return hyper.with_(**{k: v for k, v in changed.items() if k in shown})
+
+    return [other(hyper, numbers) for hyper, numbers in zip(hypers, others(hypers), strict=True)]
+
+
 class Rewritten(Plainly):
-    """Made with other hyperparameters; the right ones are written into the groups before the first step."""
+    """Made with other hyperparameters; the right ones are written into the groups before the first step.
+
+    What no group shows cannot be written there: it is right from the beginning.
+    """
 
     def made(self, make: Make, tensors: Parameters, hypers: Sequence[Hyperparameters]) -> torch.optim.Optimizer:
-        optimizer, right = make(tensors, others(hypers)), make(tensors, hypers)
+        right = make(tensors, hypers)
+        optimizer = make(tensors, others_where_shown(right, hypers))
         for group, wanted in zip(optimizer.param_groups, right.param_groups, strict=True):
             group.update({name: wanted[name] for name in _WRITTEN if name in group})
         return optimizer
@@ -263,6 +287,8 @@ class WithClosure(Plainly):
             self.give(session.tensors, gradients)
             return loss
 
+        if not all(tensor.requires_grad for tensor in session.tensors):
+            self.broken.append("a parameter no longer requires gradients after a step")
         for tensor in session.tensors:
             tensor.grad = None
         returned = session.optimizer.step(closure)
@@ -306,10 +332,16 @@ class OneThread(Plainly):
 
 
 class Copied(Plainly):
-    """A deep copy of the optimizer and its parameters goes on."""
+    """A deep copy of the optimizer and its parameters goes on; the original makes one more step, which is its own."""
 
     def save(self, session: Any) -> Any:
-        return copy.deepcopy((session.optimizer, session.tensors))
+        saved = self.copied((session.optimizer, session.tensors))
+        session.optimizer.step(*session.step_arguments)
+        return saved
+
+    def copied(self, both: tuple[torch.optim.Optimizer, Parameters]) -> Any:
+        """A deep copy of both."""
+        return copy.deepcopy(both)
 
     def load(self, session: Any, saved: Any) -> None:
         session.optimizer, session.tensors = saved
@@ -318,19 +350,21 @@ class Copied(Plainly):
 class Pickled(Copied):
     """They go on from a pickle."""
 
-    def save(self, session: Any) -> Any:
-        return pickle.dumps((session.optimizer, session.tensors))
-
-    def load(self, session: Any, saved: Any) -> None:
-        super().load(session, pickle.loads(saved))
+    def copied(self, both: tuple[torch.optim.Optimizer, Parameters]) -> Any:
+        """What comes out of a pickle of both."""
+        return pickle.loads(pickle.dumps(both))
 
 
 class OtherHyperparameters(Plainly):
-    """A new optimizer is made with other hyperparameters; the checkpoint brings the right ones."""
+    """A new optimizer is made with other hyperparameters; the checkpoint brings the right ones.
+
+    What no group shows no checkpoint holds: the new optimizer is made with that as it was.
+    """
 
     def made(self, make: Make, tensors: Parameters, hypers: Sequence[Hyperparameters]) -> torch.optim.Optimizer:
-        self.make, self.of = make, (tensors, others(hypers))
-        return make(tensors, hypers)
+        optimizer = make(tensors, hypers)
+        self.make, self.of = make, (tensors, others_where_shown(optimizer, hypers, options=True))
+        return optimizer
 
     def load(self, session: Any, saved: Any) -> None:
         session.optimizer = self.make(*self.of)

@@ -2,12 +2,14 @@
 
 What the constructor's signature offers is claimed; where it takes `**kwargs`, what a parameter group shows and changes
 when it is passed.  Hyperparameters go in under torch's names (`lr`, `betas` or `beta1` and `beta2`, `eps`,
-`weight_decay`, `amsgrad`, `maximize`); those that a group shows and no argument sets are taken as it shows them.  The
-state is read under torch's names (`exp_avg`, `exp_avg_sq`, `max_exp_avg_sq`, `step`), and claimed where a first step
-leaves it under these.  What takes `capturable`, as torch's own do, says by it that its step may be recorded in a graph,
-and is worked with in that manner too.  Whether its step may be compiled is for the user to say, who adds
-`compiled=True` to the arguments, since `torch.compile` runs other code than the plain step does.  A class may declare
-otherwise in an attribute: `capabilities = {"groups": False}`.
+`weight_decay`, `amsgrad`, `maximize`); those that a group shows and no argument sets are taken as it shows them.  What
+is refused with an exception is not claimed: an option by the constructor, a second group by the constructor, a missing
+gradient by the step (with a ValueError or a NotImplementedError).  Nor are different groups where a group does not show
+what can be set, or a schedule where it shows no `lr`.  The state is read under torch's names (`exp_avg`, `exp_avg_sq`,
+`max_exp_avg_sq`, `step`), and claimed where a first step leaves it under these.  What takes `capturable`, as torch's
+own do, says by it that its step may be recorded in a graph, and is worked with in that manner too.  Whether its step
+may be compiled is for the user to say, who adds `compiled=True` to the arguments, since `torch.compile` runs other code
+than the plain step does.  A class may declare otherwise in an attribute: `capabilities = {"groups": False}`.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ _UNUSUAL: dict[str, Any] = {
 """Values that are no constructor's defaults, by name."""
 STATE = {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}
 """Torch's names for the moments."""
+OPTIONS = ("weight_decay", "amsgrad", "maximize")
+"""Hyperparameters that Algorithm 1 does without, and that a constructor may take only to refuse them."""
 
 
 class TorchOptimizer:
@@ -78,6 +82,7 @@ class TorchOptimizer:
         self.compiled = "compiled" not in self.accepted and bool(self.arguments.pop("compiled", False))
         pinned = self._pinned()
         self.accepted |= self._accepted_unnamed(pinned)
+        self.accepted -= self._refused(pinned)
         self.capabilities = Capabilities.of(getattr(cls, "capabilities", {}), self._read(kinds, pinned))
 
     def _pinned(self) -> dict[str, Any]:
@@ -94,6 +99,12 @@ class TorchOptimizer:
         before = self._group(hyper)
         return {k for k, v in _UNUSUAL.items() if k in before and self._group(hyper, **{k: v}).get(k) == v}
 
+    def _refused(self, pinned: dict[str, Any]) -> set[str]:
+        """The options that the constructor takes by name and then refuses."""
+        asked = {k for k in OPTIONS if k in self.accepted and k not in pinned}
+        hyper = Hyperparameters(**pinned)
+        return {k for k in asked if self._group(hyper) and not self._group(hyper, **{k: _UNUSUAL[k]})}
+
     def _group(self, hyper: Hyperparameters, **more: Any) -> dict[str, Any]:
         """The parameter group of a new optimizer; empty where there can be none."""
         if self.decay is not None and "weight_decay" in more:
@@ -108,29 +119,30 @@ class TorchOptimizer:
         names = set(SETTABLE) & self.accepted
         if "betas" in self.accepted:
             names |= {"beta1", "beta2"}
+        shown = self._shown(pinned)
         claims: dict[str, Any] = {
             "dtypes": ("float64", "float32", "bfloat16", "float16", "complex64", "complex128"),
             "devices": ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",),
             "settable": tuple(sorted(names)),
             "pinned": {**self._fixed(names, pinned), **pinned},
             "weight_decay": kinds if "weight_decay" in names else (),
-            "groups": True,
-            "none_gradients": True,
-            "lr_schedule": "lr" in names,
+            "lr_schedule": "lr" in names and "lr" in shown,
             "checkpoint": True,
             "memory": True,
             "refuses_invalid": True,
         }
         hyper = Hyperparameters(**claims["pinned"])
-        shown = self._shown_state(hyper)
-        claims["state"] = shown.m is not None and shown.v is not None
-        claims["counter"] = claims["state"] and shown.step is not None
+        claims["groups"] = names <= set(shown) and self._takes_groups(hyper)
+        claims["none_gradients"] = self._takes_missing_gradients(hyper)
+        state = self._shown_state(hyper)
+        claims["state"] = state.m is not None and state.v is not None
+        claims["counter"] = claims["state"] and state.step is not None
         claims["fast_forward"] = claims["state"] and claims["counter"] and self._goes_on_from_a_counter(hyper)
         return Capabilities(**claims, manners=tuple(self._manners(claims)))
 
     def _manners(self, claims: dict[str, Any]) -> Iterator[str]:
         """The ways in which a class may be worked with that takes what this one takes."""
-        lr_varies = "lr" in claims["settable"] and "lr" not in claims["pinned"]
+        lr_varies = claims["lr_schedule"] and "lr" not in claims["pinned"]
         for manner in MANNERS:
             if manner in ("tensor-lr", "scheduler", "compiled-tensor-lr", "replayed") and not lr_varies:
                 continue
@@ -163,10 +175,35 @@ class TorchOptimizer:
 
     def _fixed(self, names: set[str], pinned: dict[str, Any]) -> dict[str, Any]:
         """Hyperparameters that no argument sets, where a parameter group shows them."""
-        group = self._group(Hyperparameters(**pinned))
+        shown = self._shown(pinned)
+        return {k: shown[k] for k in SETTABLE if k not in names and isinstance(shown.get(k), bool | int | float)}
+
+    def _shown(self, pinned: dict[str, Any]) -> dict[str, Any]:
+        """What a parameter group shows, each beta by its name; all that can be set where there can be no group."""
+        group: dict[str, Any] = self._group(Hyperparameters(**pinned)) or dict.fromkeys(SETTABLE)
         if "betas" in group:
             group = {**group, **dict(zip(("beta1", "beta2"), group["betas"], strict=True))}
-        return {k: group[k] for k in SETTABLE if k not in names and isinstance(group.get(k), bool | int | float)}
+        return group
+
+    def _takes_groups(self, hyper: Hyperparameters) -> bool:
+        """Whether the constructor takes two groups; one that takes nothing shows that later, by itself."""
+        tensors = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
+        try:
+            self._made([{"params": [tensor]} for tensor in tensors], hyper)
+        except Exception:
+            return not self._group(hyper)
+        return True
+
+    def _takes_missing_gradients(self, hyper: Hyperparameters) -> bool:
+        """Whether a step with a gradient for one of two parameters is made, or fails otherwise than by refusing it."""
+        one = np.ones(1, np.float32)
+        try:
+            self.start([one, one], [hyper, hyper]).step([one, None])
+        except (ValueError, NotImplementedError):
+            return False
+        except Exception:
+            return True
+        return True
 
     def _shown_state(self, hyper: Hyperparameters) -> Moments:
         """What one step leaves under torch's names; a target that cannot step shows that later, by itself."""
@@ -287,15 +324,24 @@ class TorchSession:
         return self.way.broken
 
     def shared_memory(self) -> list[str]:
-        """Parameters, gradients and state tensors that overlap."""
+        """Parameters, gradients and state tensors that overlap.
+
+        A state tensor that is the whole parameter is no moment: a master copy that needs no wider format.
+        """
         held = [(f"parameter {i}", t.data) for i, t in enumerate(self.tensors)]
         gradients = [(f"gradient {i}", t.grad) for i, t in enumerate(self.tensors)]
         held += [(name, g) for name, g in gradients if g is not None and not g.is_sparse]
         for i, t in enumerate(self.tensors):
-            held += [(f"{k} of parameter {i}", s) for k, s in self.held_state(t).items() if torch.is_tensor(s)]
+            kept = ((k, s) for k, s in self.held_state(t).items() if torch.is_tensor(s))
+            held += [(f"{k} of parameter {i}", s) for k, s in kept if not self._is_whole(s, t)]
         names = [name for name, _ in held]
         own = [self.in_memory(tensor) for _, tensor in held]
         return [f"{names[i]} and {names[j]} share memory" for i, j in sorted(_overlaps(own))]
+
+    def _is_whole(self, one: torch.Tensor, other: torch.Tensor) -> bool:
+        """Whether both are the same elements of the same memory."""
+        first, second = self.in_memory(one), self.in_memory(other)
+        return all(getattr(first, what)() == getattr(second, what)() for what in ("data_ptr", "numel", "stride"))
 
     def held_state(self, tensor: torch.Tensor) -> dict[str, Any]:
         """What the optimizer keeps for a parameter."""

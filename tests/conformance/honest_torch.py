@@ -145,4 +145,76 @@ class Lists(Optimizer):
         torch._foreach_addcdiv_(members, m, root, -group["lr"] / (1 - beta1**t))
 
 
-ALL = (FlatMoments, OverData, OwnTable, Lists)
+class Attributes(OneByOne):
+    """Only the learning rate stands in the groups; the rest is the optimizer's own."""
+
+    def __init__(self, params, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+        super().__init__(params, {"lr": lr})
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+
+    def one(self, group, p):
+        state = self.state[p]
+        if not state:
+            state.update(t=0, m=torch.zeros_like(p), v=torch.zeros_like(p))
+        state["t"] += 1
+        m = state["m"].mul_(self.beta1).add_(p.grad, alpha=1 - self.beta1)
+        v = state["v"].mul_(self.beta2).addcmul_(p.grad, p.grad, value=1 - self.beta2)
+        root = (v / (1 - self.beta2 ** state["t"])).sqrt().add_(self.eps)
+        p.addcdiv_(m / (1 - self.beta1 ** state["t"]), root, value=-group["lr"])
+
+
+class NothingInGroups(Attributes):
+    """One group, which shows nothing; no gradient may be missing."""
+
+    def __init__(self, params, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+        super().__init__(params, lr, beta1, beta2, eps)
+        if len(self.param_groups) > 1:
+            raise ValueError("one group is all that there can be")
+        self.lr = self.param_groups[0].pop("lr")
+
+    def step(self):
+        if any(p.grad is None for p in self.param_groups[0]["params"]):
+            raise ValueError("each parameter needs a gradient")
+        for p in self.param_groups[0]["params"]:
+            with torch.no_grad():
+                self.one({"lr": self.lr}, p)
+
+
+class Refuses(Lists):
+    """Takes options for the sake of the signature, and refuses them."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False):
+        if weight_decay or amsgrad:
+            raise RuntimeError("weight decay and AMSGrad are not supported")
+        if maximize:
+            raise NotImplementedError
+        super().__init__(params, lr, betas, eps)
+
+
+class Master(OneByOne):
+    """Steps a copy in double precision, which is the parameter itself where that is in double precision."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    def one(self, group, p):
+        state, (beta1, beta2), g = self.state[p], group["betas"], p.grad.double()
+        if not state:
+            state.update(step=0, master=p.detach().double(), m=torch.zeros_like(g), v=torch.zeros_like(g))
+        state["step"] += 1
+        state["m"].lerp_(g, 1 - beta1)
+        state["v"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        root = (state["v"] / (1 - beta2 ** state["step"])).sqrt().add_(group["eps"])
+        state["master"].addcdiv_(state["m"], root, value=-group["lr"] / (1 - beta1 ** state["step"]))
+        p.copy_(state["master"])
+
+    def load_state_dict(self, state_dict):
+        held = copy.deepcopy(state_dict)
+        super().load_state_dict(held)
+        members = [p for group in self.param_groups for p in group["params"]]
+        for p, place in zip(members, (i for group in held["param_groups"] for i in group["params"]), strict=True):
+            if place in held["state"]:
+                self.state[p] = held["state"][place]
+
+
+ALL = (FlatMoments, OverData, OwnTable, Lists, Attributes, NothingInGroups, Refuses, Master)
