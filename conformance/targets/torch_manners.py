@@ -332,11 +332,15 @@ class OneThread(Plainly):
 
 
 class Copied(Plainly):
-    """A deep copy of the optimizer and its parameters goes on; the original makes one more step, which is its own."""
+    """A deep copy of the optimizer and its parameters goes on; the original makes one more step, which is its own.
+
+    What that step draws at random is drawn again.
+    """
 
     def save(self, session: Any) -> Any:
         saved = self.copied((session.optimizer, session.tensors))
-        session.optimizer.step(*session.step_arguments)
+        with torch.random.fork_rng():
+            session.optimizer.step(*session.step_arguments)
         return saved
 
     def copied(self, both: tuple[torch.optim.Optimizer, Parameters]) -> Any:
