@@ -117,8 +117,11 @@ def flagged_groups(context: Context) -> Iterable[Case]:
 
 
 def decaying_groups(context: Context) -> Iterable[Case]:
-    """Groups with and without weight decay, and with different ones."""
+    """Groups with and without weight decay, and with different ones; then one so small that only zeros show it."""
     yield several(context, [Hyperparameters(lr=0.1, weight_decay=w) for w in (0.0, 0.1, 0.02)])
+    case = several(context, [Hyperparameters(lr=0.1, weight_decay=1e-5)])
+    zeros = (tuple(np.zeros_like(p) for p in case.parameters) for _ in case.gradients)
+    yield replace(case, gradients=tuple(zeros))
 
 
 def mixed_groups(context: Context) -> Iterable[Case]:

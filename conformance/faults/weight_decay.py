@@ -32,6 +32,12 @@ def _scaled(_a: Adam, x: Step) -> Array:
 
 
 fault(
+    "small-decay-ignored",
+    "decay by less than 1e-4 is taken for none",
+    caught_by=("groups.weight-decay",),
+    decay=lambda _, x: x.hyper.weight_decay if x.hyper.weight_decay >= 1e-4 else 0.0,
+)
+fault(
     "decay-coupled-where-decoupled-was-asked",
     "weight decay is added to the gradient where decoupled decay was declared",
     REGIME,
