@@ -57,8 +57,10 @@ def _of_one_element(best: _Best) -> None:
         best.try_(best.case.of_parameter(violation.parameter))
     if violation.step and case.checkpoint_after is None:
         e, i = best.violation.element // _parts(case), best.violation.parameter
-        if not best.try_(best.case.of_element(i, e)):
-            best.try_(best.case.up_to_element(i, e))
+        if best.try_(best.case.of_element(i, e)):
+            return
+        while best.try_(best.case.up_to_element(i, e)) and best.violation.element // _parts(case) < e:
+            e, i = best.violation.element // _parts(case), best.violation.parameter  # with fewer, an earlier one shows
 
 
 def _in_plain_numbers(best: _Best) -> None:

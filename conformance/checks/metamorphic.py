@@ -128,11 +128,6 @@ def arranged(case: Case, context: Context) -> Examination:
     return repeated(case, context, seen) if case.elements >= LARGE else inside_enclosure(case, context, trajectory=seen)
 
 
-def threaded(case: Case, context: Context) -> Examination:
-    """The same of a large tensor, by one thread."""
-    return repeated(case, context, context.trajectory(case))
-
-
 def repeated(case: Case, context: Context, seen: Trajectory) -> Examination:
     """Of each history that a large tensor repeats, the smallest and the largest number against its enclosure."""
     parameters = tuple(tuple(_ends(p)) for (p,) in seen.parameters)
@@ -331,7 +326,7 @@ CHECKS = [
         id="metamorphic.threads",
         title="the number of threads changes nothing beyond the enclosure",
         clauses=("MET-6",),
-        examine=threaded,
+        examine=arranged,
         cases=large_cases,
         needs=("manner:one-thread",),
     ),

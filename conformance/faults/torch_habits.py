@@ -419,7 +419,7 @@ _BEHIND: list[dict[str, Any]] = []
 """Memory that a state names by a number, as that of a device would be."""
 
 
-def _held_behind(o: Any, p: Any) -> dict[str, Any]:
+def _held_behind(o: Any, _group: dict[str, Any], p: Any) -> dict[str, Any]:
     """State behind a handle, which a copy of the optimizer copies."""
     if p not in o.state:
         o.state[p] = {"handle": len(_BEHIND)}
