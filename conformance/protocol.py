@@ -27,6 +27,9 @@ NOT_RUN = "not run: "
 _LONGEST, _SENTENCES = 2000, 20
 """Characters that a target's own words may take in an error message, and sentences that it may say of its memory."""
 
+STUMBLES = (LookupError, NameError, AttributeError, ArithmeticError)
+"""Exceptions that say that a program has lost its way, and not that it declines what it was asked for."""
+
 
 class TargetError(Exception):
     """The target could not be run: it raised, answered nonsense, hung or died.  Never a statement about its numbers.
@@ -177,7 +180,8 @@ class Run:
         self.shared: list[str] = []
         self.late: list[str] = []
         self.became: list[Array] = []
-        self.refused = ""
+        self.refused = self.doing = ""
+        self.resumed = False
         self.objections: list[str] = []
         self.handed: list[Array] = []
         self.session: Any = None
@@ -205,6 +209,8 @@ class Run:
             self.refused = str(error)
             if self.case.invalid is not None:
                 self._look_at_refusal(error.__cause__)
+            elif wrong := self._stumbled(error.__cause__):
+                self.objections.append(f"{self.refused}; {wrong}")
             if self.target.capabilities.state:
                 del self.parameters[len(self.moments) :]
 
@@ -216,6 +222,13 @@ class Run:
         for i, (was, now) in enumerate(zip(self.current, held, strict=True)):
             if not _same_bits(was, now):
                 self.objections.append(f"parameter {i} was changed before this was refused: {self.refused}")
+
+    def _stumbled(self, cause: BaseException | None) -> str:
+        """Why what the target raised is no refusal of the manner; empty where it is one."""
+        copied = self.doing == "save" or self.resumed
+        if copied and isinstance(cause, AttributeError):  # a copy may lack what its framework does not copy
+            return ""
+        return f"{type(cause).__name__} is no refusal" if isinstance(cause, STUMBLES) else ""
 
     def _is_refusal(self, cause: BaseException | None) -> bool:
         """Whether what the target raised is a refusal; an answer that makes no sense has no cause, and is none.
@@ -273,6 +286,7 @@ class Run:
             saved = self._call("save", lambda: self.session.save())
             self.session = self._start()
             self._call("load", lambda: self.session.load(saved))
+            self.resumed = True
 
     def _observe(self, step: int, given: list[Array | None]) -> None:
         changed = self._call("held_gradients", lambda: self._changed(step, given))
@@ -316,6 +330,7 @@ class Run:
         return tuple(arrays)
 
     def _call(self, what: str, function: Any) -> Any:
+        self.doing = what
         try:
             return function()
         except TargetError:

@@ -207,9 +207,9 @@ class Check:
             return f"the target does not claim device {context.device}"
         for need in self.needs:
             kind, _, name = need.partition(":")
-            if kind == "settable" and not claims.pinned.get(name, name in claims.settable):
+            if kind == "settable" and not claims.offers(name):
                 return f"the target does not let {name} be set"
-            if kind == "free" and (name not in claims.settable or name in claims.pinned):
+            if kind == "free" and not claims.varies(name):
                 return f"the target does not let {name} vary"
             if kind == "weight_decay" and context.dialect.weight_decay not in claims.weight_decay:
                 return f"the target does not claim {context.dialect.weight_decay} weight decay"
@@ -262,7 +262,9 @@ def inside_enclosure(
 
 
 def refusal(seen: Trajectory) -> Examination:
-    """That the target refused, in its own words."""
+    """That the target refused, in its own words; or what is wrong with the way in which it did."""
+    if seen.noticed:
+        return Examination.rule(broken(seen.noticed[0], len(seen.parameters)), 1)
     return Examination(unjudged=f"the target refuses this: {seen.refused}")
 
 

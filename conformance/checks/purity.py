@@ -15,7 +15,7 @@ from conformance.checks.base import (
     from_regimes,
     inside_enclosure,
 )
-from conformance.checks.groups import groups, missing, tensors
+from conformance.checks.groups import missing, of_several, tensors
 
 
 def everything(context: Context) -> Iterable[Case]:
@@ -83,14 +83,10 @@ def repeatable(case: Case, context: Context) -> Examination:
 
 def everything_moving(context: Context) -> Iterable[Case]:
     """One tensor, with AMSGrad too; several, in groups and with gradients that are missing, where these are claimed."""
-    claims = context.capabilities
     yield from from_regimes("ordinary", "amsgrad", at_most=2)(context)
-    if claims.several:
+    if context.capabilities.several:
         yield from tensors(context)
-    if claims.several and claims.groups:
-        yield from groups(context)
-    if claims.several and claims.none_gradients:
-        yield from missing(context)
+    yield from of_several(context)
 
 
 def same_elsewhere(case: Case, context: Context) -> Examination:
@@ -100,7 +96,7 @@ def same_elsewhere(case: Case, context: Context) -> Examination:
     return Examination.rule(violation, case.steps * case.elements)
 
 
-PAUSE = 0.01
+PAUSE = 0.03
 """Seconds: long enough for a thread that was left behind to do what it was left for."""
 
 

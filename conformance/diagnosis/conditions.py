@@ -84,14 +84,11 @@ def conditional(evidence: Evidence, candidates: Sequence[Candidate]) -> Iterator
     manners = {e.manner for e in evidence.failing}
     if "" not in manners:
         words = "; ".join(MANNERS[m].words for m in sorted(manners) if m in MANNERS)
-        for one in _of_one_tensor(evidence, [replace(one, manners=tuple(manners)) for one in candidates]):
-            if not one.other:
-                yield replace(
-                    one,
-                    name=f"{one.name}, in a manner",
-                    title=f"{one.title}, but only where {words}",
-                    caught_by=(),
-                )
+        in_pieces = [replace(one, manners=tuple(manners)) for one in candidates if not one.other]
+        for one in _of_one_tensor(evidence, in_pieces):
+            yield replace(
+                one, name=f"{one.name}, in a manner", title=f"{one.title}, but only where {words}", caught_by=()
+            )
         return
     met = [
         condition

@@ -18,6 +18,11 @@ class Together:
     cases: tuple[Case, ...]
     trajectories: tuple[Trajectory, ...]
 
+    @property
+    def late(self) -> bool:
+        """Whether something was seen to change between a step and the next; otherwise nobody need wait for it again."""
+        return any(seen.late for seen in self.trajectories)
+
 
 @dataclass(frozen=True)
 class Exhibit:
@@ -59,6 +64,11 @@ class Exhibit:
     def refused(self) -> bool:
         """Whether the target refused to run some of it, where that is no answer."""
         return self.case.invalid is None and any(t.refused for run in self.runs for t in run.trajectories)
+
+    @property
+    def slow(self) -> bool:
+        """Whether replaying it takes seconds, or waiting: that is done for what its check is known to catch."""
+        return self.check.profile != "quick" or any(run.late for run in self.runs)
 
     @property
     def steps(self) -> int:

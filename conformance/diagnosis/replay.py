@@ -171,7 +171,7 @@ def same_as(record: Record, candidate: Candidate, exhibit: Exhibit) -> bool:
 
     Most faults do nothing in most cases, and telling that costs a small part of what measuring them does.
     """
-    if candidate.other or not record[0] or disturbances(exhibit) or any(map(_looked_at_twice, exhibit.runs)):
+    if candidate.other or not record[0] or disturbances(exhibit) or any(run.late for run in exhibit.runs):
         return False
     stand = stand_in(candidate, exhibit, None)
     with np.errstate(all="ignore"):
@@ -311,7 +311,7 @@ def _distances(measure: Stand, other: Target | None, run: Together) -> Iterator[
     The widths are those of `measure`, which is the candidate itself, or a correct Adam where that is another program;
     such a one may take elements for one another, and is given the largest width of a tensor throughout.
     """
-    cases = run.cases if _looked_at_twice(run) else _unpaused(run)
+    cases = run.cases if run.late else _unpaused(run)
     for target in filter(None, (measure, other)):
         seed(target, cases)
     measured = stepwise(measure, cases)
@@ -335,11 +335,6 @@ def _distances(measure: Stand, other: Target | None, run: Together) -> Iterator[
         if seen.late and not one.late:
             raise _OutsideError
         yield "", 0.0, 0, hash((tuple(one.changed), bool(one.shared), facts, bool(one.late)))
-
-
-def _looked_at_twice(run: Together) -> bool:
-    """Whether something was seen to change between a step and the next; otherwise nobody need wait for it again."""
-    return any(seen.late for seen in run.trajectories)
 
 
 def _require_same_changes(one: Run, seen: Trajectory, step: int, errors: dict[int, Errors]) -> None:

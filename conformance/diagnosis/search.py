@@ -120,10 +120,9 @@ class Evidence:
     def says_something(self, exhibit: Exhibit, candidate: Candidate) -> bool:
         """Whether the exhibit can speak for or against the candidate.
 
-        What is run in a manner is what an adapter makes of it, which candidates that are no framework's have none of;
-        what takes seconds a case is replayed for those that its check is known to catch.
+        What is run in a manner is what an adapter makes of it, which candidates that are no framework's have none of.
         """
-        if exhibit.check.profile != "quick" and exhibit.check.id not in candidate.caught_by:
+        if exhibit.slow and exhibit.check.id not in candidate.caught_by:
             return False
         return candidate.needs == NEEDS["torch"] or not exhibit.manner or bool(candidate.manners)
 

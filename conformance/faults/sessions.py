@@ -205,7 +205,7 @@ def _still_writing(a: Adam, gradients: Sequence[Array | None]) -> list[Array]:
     after = Adam.step(a, gradients)
 
     def write() -> None:
-        time.sleep(0.001)
+        time.sleep(0.01)
         for array in after:
             array += 1
 

@@ -91,10 +91,13 @@ class Pieces:
         """The state of a parameter, made when it is first asked for."""
         state: dict[str, Any] = self.state[p]
         if not state:
-            state.update({"step": self.none(group, p), "exp_avg": self.zeros(p), "exp_avg_sq": self.zeros(p)})
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = self.zeros(p)
+            state.update(self.fresh(group, p))
         return state
+
+    def fresh(self, group: dict[str, Any], p: Any) -> dict[str, Any]:
+        """The state of a parameter that has not been stepped."""
+        state = {"step": self.none(group, p), "exp_avg": self.zeros(p), "exp_avg_sq": self.zeros(p)}
+        return {**state, "max_exp_avg_sq": self.zeros(p)} if group["amsgrad"] else state
 
     def none(self, group: dict[str, Any], p: Any) -> Any:
         """A counter of no steps: a tensor on the device where the step may be captured in a graph."""

@@ -119,19 +119,23 @@ fault(
 )
 
 
-def _no_further(o: Any, p: Any, direction: Any, size: float) -> None:
+def _no_further(than: int, when: Callable[[], bool] = lambda: True) -> Callable[..., None]:
     """A kernel whose grid has room for so many elements."""
-    if p.numel() > 1 << 20:
-        direction = direction.clone()
-        direction.view(-1)[1 << 20 :] = 0
-    Pieces.move(o, p, direction, size)
+
+    def moved(o: Any, p: Any, direction: Any, size: float) -> None:
+        if p.numel() > than and when():
+            direction = direction.clone()
+            direction.view(-1)[than:] = 0
+        Pieces.move(o, p, direction, size)
+
+    return moved
 
 
 fault(
     "elements-beyond-2-20-dropped",
     "elements beyond number 1,048,576 are not stepped",
     caught_by=("metamorphic.arrangement",),
-    move=_no_further,
+    move=_no_further(1 << 20),
 )
 
 
@@ -250,6 +254,20 @@ fault(
     caught_by=("groups.added-later",),
     made=_those_of_the_start,
     listed=lambda o: o.first_members,
+)
+
+
+def _states_of_the_start(o: Any) -> None:
+    for group, p in Pieces.listed(o):
+        Pieces.held(o, group, p)
+
+
+fault(
+    "later-groups-without-state",
+    "states are made with the optimizer, and a parameter that is added later has none: its first step raises KeyError",
+    caught_by=("groups.added-later",),
+    made=_states_of_the_start,
+    held=lambda o, _group, p: o.state[p],
 )
 fault(
     "dtype-of-the-first",
@@ -379,31 +397,27 @@ fault(
 # Threads, copies, checkpoints.
 
 
-def _last_block_needs_a_second_thread(o: Any, p: Any, direction: Any, size: float) -> None:
+def _one_thread() -> bool:
     import torch
 
-    if torch.get_num_threads() == 1 and p.numel() > 1 << 16:
-        direction = direction.clone()
-        direction.view(-1)[1 << 16 :] = 0
-    Pieces.move(o, p, direction, size)
+    return torch.get_num_threads() == 1
 
 
 fault(
     "block-lost-with-one-thread",
     "where one thread computes, what lies beyond the first 65,536 elements is not stepped",
     caught_by=("metamorphic.threads",),
-    move=_last_block_needs_a_second_thread,
+    move=_no_further(1 << 16, when=_one_thread),
 )
 
 _BY_ID: dict[int, dict[str, Any]] = {}
 """What a global table of a module would be."""
 
 
-def _held_by_id(o: Any, _group: dict[str, Any], p: Any) -> dict[str, Any]:
+def _held_by_id(o: Any, group: dict[str, Any], p: Any) -> dict[str, Any]:
     """State under the parameter's id, in a table that copies know nothing of."""
     if p not in o.state or _BY_ID.get(id(p)) is not o.state[p]:
-        o.state[p] = {"step": 0, "exp_avg": o.zeros(p), "exp_avg_sq": o.zeros(p)}
-        _BY_ID[id(p)] = o.state[p]
+        o.state[p] = _BY_ID[id(p)] = o.fresh(group, p)
     return _BY_ID[id(p)]
 
 
@@ -419,11 +433,11 @@ _BEHIND: list[dict[str, Any]] = []
 """Memory that a state names by a number, as that of a device would be."""
 
 
-def _held_behind(o: Any, _group: dict[str, Any], p: Any) -> dict[str, Any]:
+def _held_behind(o: Any, group: dict[str, Any], p: Any) -> dict[str, Any]:
     """State behind a handle, which a copy of the optimizer copies."""
     if p not in o.state:
         o.state[p] = {"handle": len(_BEHIND)}
-        _BEHIND.append({"step": 0, "exp_avg": o.zeros(p), "exp_avg_sq": o.zeros(p)})
+        _BEHIND.append(o.fresh(group, p))
     handle: int = o.state[p]["handle"]
     return _BEHIND[handle]
 

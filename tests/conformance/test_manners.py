@@ -100,6 +100,59 @@ def test_what_may_not_be_refused_is_an_error():
         run_case(adapt(Stubborn), case_in("strided-gradients"))
 
 
+class Stumbling(Adam):
+    """Looks up what is not there, where a subclass says so."""
+
+    def __init__(self, params, lr=1e-3, eps=1e-8):
+        super().__init__(params, lr=lr, eps=eps, optimized_update=False)
+
+    def step(self, closure=None):
+        if any(p.grad is not None and p.grad.is_sparse for g in self.param_groups for p in g["params"]):
+            self.stumble()
+        return super().step(closure)
+
+
+class MissingAKey(Stumbling):
+    def stumble(self):
+        return {}["exp_avg"]
+
+
+class WithoutAName(Stumbling):
+    def stumble(self):
+        return undefined  # noqa: F821
+
+
+class WithoutAnAttribute(Stumbling):
+    def stumble(self):
+        return None.add_
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        (MissingAKey, "step 1 raised KeyError: 'exp_avg'; KeyError is no refusal"),
+        (WithoutAName, "NameError is no refusal"),
+        (WithoutAnAttribute, "AttributeError is no refusal"),
+    ],
+)
+def test_a_stumble_is_no_refusal(optimizer, words):
+    """Skipping what raises in any way would hide a state that is not there."""
+    report = check_adam(optimizer, only=["gradients.sparse"], **QUICK)
+    assert (report.verdict, report.checks[0].status) == ("does-not-conform", "fail")
+    assert words in report.checks[0].reason
+
+
+class Losing(honest_torch.OwnTable):
+    """Keeps its state in a table that torch's base class does not copy."""
+
+
+def test_a_copy_that_lacks_an_attribute_is_refused():
+    """torch's base class copies groups and states alone, and says nothing about what it leaves behind."""
+    report = check_adam(Losing, only=["checkpoints.copies"], **QUICK)
+    assert report.checks[0].status == "skip"
+    assert "AttributeError" in report.checks[0].reason
+
+
 def test_fused_torch_writes_beside_strided_and_expanded_parameters():
     """The public defect that the chapter was made for, with the words that a reader needs."""
     report = check_adam(FUSED, only=["layouts"], **QUICK)

@@ -181,7 +181,7 @@ class OverwritesParametersLater(RightAdam):
 
 
 def in_a_moment(function):
-    threading.Thread(target=lambda: (time.sleep(0.001), function()), daemon=True).start()
+    threading.Thread(target=lambda: (time.sleep(0.01), function()), daemon=True).start()
 
 
 class LeavesAThread(RightAdam):
