@@ -96,6 +96,19 @@ class Capabilities:
             if not isinstance(value := getattr(self, flag), bool):
                 raise CapabilityError(f"{flag} = {value!r} cannot be claimed: it must be True or False")
 
+    def offers(self, name: str) -> bool:
+        """Whether the hyperparameter can be there: it can be set, or is pinned to something that is not 0 or off."""
+        return bool(self.pinned.get(name, name in self.settable))
+
+    def varies(self, name: str) -> bool:
+        """Whether the hyperparameter can have one value and another."""
+        return name in self.settable and name not in self.pinned
+
+    @property
+    def schedules(self) -> bool:
+        """Whether the learning rate can change between steps, and starts where a case wants it."""
+        return self.lr_schedule and "lr" not in self.pinned
+
     def rounds_at_random(self, dtype: str) -> bool:
         """Whether parameters of that dtype are rounded at random."""
         return self.stochastic_rounding and named_format(dtype).precision < FLOAT32.precision

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conformance.case import Case
 from conformance.checks.base import Check, Context, Examination, from_regimes
-from conformance.checks.groups import groups, missing, mixed_groups
+from conformance.checks.groups import mixed_groups, of_several
 from conformance.checks.hyperparameters import unusual
 from conformance.checks.manners import as_without, in_manners, shapes
 
@@ -28,23 +28,14 @@ def halfway(context: Context) -> Iterable[Case]:
 
 def anywhere(context: Context) -> Iterable[Case]:
     """A checkpoint after every step, and in the middle of a schedule, of groups, and of gradients that are missing."""
-    claims = context.capabilities
     yield from every_step(context)
-    more: list[Case] = []
-    if claims.lr_schedule and "lr" not in claims.pinned:
-        more += from_regimes("schedule", at_most=1)(context)
-    if claims.several and claims.groups:
-        more += groups(context)
-    if claims.several and claims.none_gradients:
-        more += missing(context)
-    yield from (replace(case, checkpoint_after=case.steps // 2) for case in more)
+    scheduled = from_regimes("schedule", at_most=1)(context) if context.capabilities.schedules else ()
+    yield from (replace(case, checkpoint_after=case.steps // 2) for case in (*scheduled, *of_several(context)))
 
 
 def unusual_halfway(context: Context) -> Iterable[Case]:
     """Groups that differ in every hyperparameter, and a checkpoint in the middle."""
-    claims = context.capabilities
-    mixed = mixed_groups(context) if claims.several and claims.groups else ()
-    cases = (*unusual(context), *mixed)
+    cases = (*unusual(context), *mixed_groups(context))
     return (replace(case.up_to(STEPS), checkpoint_after=STEPS // 2, lrs=()) for case in cases)
 
 

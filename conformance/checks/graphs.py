@@ -45,8 +45,7 @@ def changing(context: Context) -> Iterable[Case]:
 
 def scheduled(case: Case, context: Context) -> Case:
     """The case with a learning rate that changes, where it can."""
-    claims = context.capabilities
-    return replace(case, lrs=RATES) if claims.lr_schedule and "lr" not in claims.pinned else case
+    return replace(case, lrs=RATES) if context.capabilities.schedules else case
 
 
 def _with_axes(case: Case) -> Case:

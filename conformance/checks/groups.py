@@ -106,7 +106,7 @@ def groups(context: Context) -> Iterable[Case]:
         ],
     )
     yield case
-    if context.capabilities.lr_schedule and "lr" not in context.capabilities.pinned:
+    if context.capabilities.schedules:
         yield replace(case, lrs=(None, None, 0.5, None, 0.02))
 
 
@@ -127,6 +127,8 @@ def decaying_groups(context: Context) -> Iterable[Case]:
 def mixed_groups(context: Context) -> Iterable[Case]:
     """Groups that differ in decay, AMSGrad and maximize, as far as these can be had; none where that is nothing."""
     claims = context.capabilities
+    if not (claims.several and claims.groups):
+        return
     kinds = ((0.0, True, False), (0.1, False, True), (0.02, True, True))
     hypers = [
         Hyperparameters(lr=0.1, beta2=0.6, weight_decay=w if claims.weight_decay else 0.0, amsgrad=a, maximize=m)
@@ -168,9 +170,8 @@ def missing(context: Context) -> Iterable[Case]:
         )
     )
     yield _without_some(several(context, [plain], steps=10))
-    scheduled = claims.lr_schedule and "lr" not in claims.pinned
-    if scheduled or combined != plain:
-        rates = (None, None, None, 0.05, None, None, 0.2) if scheduled else ()
+    if claims.schedules or combined != plain:
+        rates = (None, None, None, 0.05, None, None, 0.2) if claims.schedules else ()
         yield replace(_without_some(several(context, [combined], steps=10)), lrs=rates)
     yield _without_some(several(context, [plain], steps=10, shapes=((3,),) * len(PRESENT)))
 
@@ -182,6 +183,15 @@ def _without_some(case: Case) -> Case:
             tuple(g if t in PRESENT[i] else None for i, g in enumerate(step)) for t, step in enumerate(case.gradients)
         ),
     )
+
+
+def of_several(context: Context) -> Iterable[Case]:
+    """Several tensors in groups, and with gradients that are missing, as far as these are claimed."""
+    claims = context.capabilities
+    if claims.several and claims.groups:
+        yield from groups(context)
+    if claims.several and claims.none_gradients:
+        yield from missing(context)
 
 
 def late(context: Context) -> Iterable[Case]:

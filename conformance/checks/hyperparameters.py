@@ -46,7 +46,7 @@ def invalid(context: Context) -> Iterable[Case]:
     claims = context.capabilities
     case = several(context, [Hyperparameters(lr=0.25)], steps=1, shapes=((12,), (3, 4)))
     for name, values in INVALID.items():
-        if name in claims.settable and name not in claims.pinned:
+        if claims.varies(name):
             yield from (replace(case, invalid=(name, value)) for value in values)
 
 

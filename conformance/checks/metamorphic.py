@@ -22,7 +22,7 @@ from conformance.checks.base import (
     inside_enclosure,
     refusal,
 )
-from conformance.checks.groups import groups, missing, mixed_groups
+from conformance.checks.groups import mixed_groups, of_several
 
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
@@ -105,15 +105,12 @@ def resumable(context: Context) -> Iterable[Case]:
     """Ordinary runs; and, where claimed, AMSGrad, a schedule, several groups, and gradients that are missing."""
     claims = context.capabilities
     yield from _ordinary(context)
-    if claims.pinned.get("amsgrad", "amsgrad" in claims.settable):
+    if claims.offers("amsgrad"):
         yield from from_regimes("amsgrad", at_most=1)(context)
-    if claims.lr_schedule and "lr" not in claims.pinned:
+    if claims.schedules:
         yield from from_regimes("schedule", at_most=1)(context)
-    if claims.several and claims.groups:
-        yield from groups(context)
-        yield from mixed_groups(context)
-    if claims.several and claims.none_gradients:
-        yield from missing(context)
+    yield from mixed_groups(context)
+    yield from of_several(context)
 
 
 def resumed(case: Case, context: Context) -> Examination:
@@ -204,7 +201,7 @@ def long_runs(context: Context) -> Iterable[Case]:
         )
 
     yield run("ordinary", LONG_MEMORY, LONG_RUN)
-    if claims.pinned.get("amsgrad", "amsgrad" in claims.settable):
+    if claims.offers("amsgrad"):
         yield run("amsgrad", LONG_MEMORY.with_(beta2=0.9, amsgrad=True), LONG_MAXIMUM)
 
 

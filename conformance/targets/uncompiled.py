@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from conformance.targets.torch_optim import TorchOptimizer
 
 
-def uncompiled(cls: Any, arguments: dict[str, Any], **more: Any) -> TorchOptimizer:
-    """A target made of the class, in a process where torch.compile leaves functions as they are."""
+def uncompiled(module: str, name: str, arguments: dict[str, Any]) -> TorchOptimizer:
+    """A target made of that class of that module, in a process where torch.compile leaves functions as they are."""
     torch.compiler.set_stance("force_eager")
-    return TorchOptimizer(cls, arguments, **more)
+    return TorchOptimizer(getattr(import_module(module), name), arguments)

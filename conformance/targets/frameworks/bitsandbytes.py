@@ -9,54 +9,37 @@ from conformance.targets.registry import Listed, Project
 if TYPE_CHECKING:
     from conformance.targets.torch_optim import TorchOptimizer
 
-_NEEDS = ("bitsandbytes", "torch")
-
 
 def adam(**arguments: Any) -> TorchOptimizer:
     """`bitsandbytes.optim.Adam`."""
-    from bitsandbytes.optim import Adam
-
     from conformance.targets.uncompiled import uncompiled
 
-    return uncompiled(Adam, arguments)
+    return uncompiled("bitsandbytes.optim", "Adam", arguments)
 
 
 def adamw(**arguments: Any) -> TorchOptimizer:
     """`bitsandbytes.optim.AdamW`."""
-    from bitsandbytes.optim import AdamW
-
     from conformance.targets.uncompiled import uncompiled
 
-    return uncompiled(AdamW, arguments)
+    return uncompiled("bitsandbytes.optim", "AdamW", arguments)
 
 
 PROJECT = Project(
     "bitsandbytes",
     "pip install 'adam-conformance[bitsandbytes]'",
-    (
+    tuple(
         Listed(
-            address="bitsandbytes.optim:Adam",
+            address=f"bitsandbytes.optim:{name}",
             dialect="adamw",
-            what="bitsandbytes' Adam, its state in 32 bits",
-            make=adam,
+            what=what,
+            make=make,
             dtypes=("float32",),
-            needs=_NEEDS,
-        ),
-        Listed(
-            address="bitsandbytes.optim:Adam?amsgrad=False",
-            dialect="adamw",
-            what="the same without AMSGrad",
-            make=adam,
-            dtypes=("float32",),
-            needs=_NEEDS,
-        ),
-        Listed(
-            address="bitsandbytes.optim:AdamW",
-            dialect="adamw",
-            what="bitsandbytes' AdamW, its state in 32 bits",
-            make=adamw,
-            dtypes=("float32",),
-            needs=_NEEDS,
-        ),
+            needs=("bitsandbytes", "torch"),
+        )
+        for name, make, what in (
+            ("Adam", adam, "bitsandbytes' Adam, its state in 32 bits"),
+            ("Adam?amsgrad=False", adam, "the same without AMSGrad"),
+            ("AdamW", adamw, "bitsandbytes' AdamW, its state in 32 bits"),
+        )
     ),
 )

@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 
 def adamw(**arguments: Any) -> TorchOptimizer:
     """`torchao.optim._AdamW`."""
-    from torchao.optim import _AdamW
-
     from conformance.targets.uncompiled import uncompiled
 
-    return uncompiled(_AdamW, arguments)
+    return uncompiled("torchao.optim", "_AdamW", arguments)
 
 
 def adamw_at_random(**arguments: Any) -> TorchOptimizer:
