@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,10 @@ SHAPES: tuple[tuple[int, ...], ...] = (
 
 Their number and the places of the empty ones are such that up to four groups taken in turn all have some elements.
 """
+
+
+TURNS = 5
+"""How often groups that differ in one hyperparameter each go through all of them."""
 
 
 def several(
@@ -108,6 +113,21 @@ def groups(context: Context) -> Iterable[Case]:
     yield case
     if context.capabilities.schedules:
         yield replace(case, lrs=(None, None, 0.5, None, 0.02))
+
+
+def groups_apart_in_one(context: Context) -> Iterable[Case]:
+    """Three dozen groups of one shape, each like the one before it but for one hyperparameter."""
+    claims = context.capabilities
+    hypers = [settable(Hyperparameters(lr=0.1, beta1=0.8, beta2=0.7, eps=0.1), claims)]
+    for turn in range(TURNS):
+        more = 1 + 0.5 ** (turn + 1)
+        values: dict[str, Any] = {"lr": 0.1 * more, "beta1": 0.4 * more, "beta2": 0.5 * more, "eps": 0.1 * more}
+        values |= {"weight_decay": 0.1 * more} if claims.weight_decay else {}
+        values |= {"amsgrad": turn % 2 == 0, "maximize": turn % 2 == 0}
+        for name, value in values.items():
+            hypers.append(settable(replace(hypers[-1], **{name: value}), claims))
+    hypers = list(dict.fromkeys(hypers))
+    yield several(context, hypers, steps=3, shapes=((3,),) * len(hypers))
 
 
 def flagged_groups(context: Context) -> Iterable[Case]:
@@ -245,6 +265,14 @@ CHECKS = [
         clauses=("GRP-2",),
         examine=inside_enclosure,
         cases=groups,
+        needs=("several", "groups"),
+    ),
+    Check(
+        id="groups.apart-in-one",
+        title="groups that have all hyperparameters but one in common share nothing",
+        clauses=("GRP-2", "GRP-3"),
+        examine=inside_enclosure,
+        cases=groups_apart_in_one,
         needs=("several", "groups"),
     ),
     Check(

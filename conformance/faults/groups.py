@@ -7,12 +7,14 @@ from itertools import takewhile
 
 import numpy as np
 
+from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.faults.adam import Adam, Slot, Step
 from conformance.faults.catalogue import Chapter
 
 fault = Chapter("groups")
-GROUPS, TENSORS, MISSING = ("groups.hyperparameters",), ("groups.tensors",), ("groups.missing-gradients",)
+GROUPS, APART, TENSORS = ("groups.hyperparameters",), ("groups.apart-in-one",), ("groups.tensors",)
+MISSING = ("groups.missing-gradients",)
 Pairs = Iterable[tuple[Slot, Array | None]]
 
 fault("lr-of-the-first-group", "all groups use the first one's lr", caught_by=GROUPS, rate=lambda a, _x: a.slots[0].lr)
@@ -49,6 +51,30 @@ fault(
     correction1=lambda a, x: 1 - a.slots[0].hyper.beta1 ** x.t,
     correction2=lambda a, x: 1 - a.slots[0].hyper.beta2 ** x.t,
 )
+fault(
+    "step-size-under-the-betas",
+    "the step size is remembered under the betas, and groups with equal ones share the first one's",
+    caught_by=APART,
+    rate=lambda a, x: next(s.lr for s in a.slots if _betas(s.hyper) == _betas(x.hyper)),
+)
+
+
+def _betas(hyper: Hyperparameters) -> tuple[float, float]:
+    return hyper.beta1, hyper.beta2
+
+
+fault(
+    "groups-beyond-eight",
+    "groups beyond the eighth are stepped with its hyperparameters",
+    caught_by=APART,
+    group=lambda a, x: _or_the_last_known(list(dict.fromkeys(s.hyper for s in a.slots))[:8], x.slot.hyper),
+)
+
+
+def _or_the_last_known(known: list[Hyperparameters], hyper: Hyperparameters) -> Hyperparameters:
+    return hyper if hyper in known else known[-1]
+
+
 fault(
     "flags-of-the-first-group",
     "all groups use the first one's maximize and amsgrad",
