@@ -58,6 +58,7 @@ MANNERS: dict[str, Manner] = {
         Manner("deepcopy", "after the checkpoint a deep copy of the optimizer and its parameters goes on"),
         Manner("pickle", "after the checkpoint the optimizer and its parameters go on from a pickle"),
         Manner("other-hyperparameters", "the checkpoint is loaded into an optimizer that was made with others"),
+        Manner("taken-back", "the checkpoint is loaded into an optimizer that has made more steps, and then once more"),
         Manner("one-thread", "one thread computes", refusable=False),
     )
 }

@@ -76,6 +76,14 @@ CHECKS = [
         needs=("manner:other-hyperparameters",),
     ),
     Check(
+        id="checkpoints.taken-back",
+        title="a checkpoint takes an optimizer back that has made more steps",
+        clauses=("CHK-5",),
+        examine=resumes,
+        cases=in_manners("taken-back", cases=halfway),
+        needs=("manner:taken-back",),
+    ),
+    Check(
         id="checkpoints.another-process",
         title="a checkpoint holds all that another process needs to go on",
         clauses=("CHK-4",),

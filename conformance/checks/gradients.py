@@ -32,6 +32,13 @@ def _filled(gradient: Array) -> Array:
     return np.where(gradient == 0, np.ones_like(gradient), gradient)
 
 
+def in_two_dtypes(context: Context) -> Iterable[Case]:
+    """Tensors of several shapes; then without memory, where class B is as narrow as A, and numbers in float32 show."""
+    yield from shapes(context)
+    hyper = Hyperparameters(lr=2.0**-3, beta1=0.0, beta2=0.0, eps=2.0**-4)
+    yield several(context, [hyper], steps=2, shapes=((12,), (3, 4)))
+
+
 def overflowing(context: Context) -> Iterable[Case]:
     """One gradient of one parameter is infinite at one step; eps is no small part of the denominator.
 
@@ -78,7 +85,7 @@ CHECKS = [
         title="parameters of two dtypes in one group are each stepped in their own",
         clauses=("GRA-2",),
         examine=steady,
-        cases=in_manners("two-dtypes", cases=shapes),
+        cases=in_manners("two-dtypes", cases=in_two_dtypes),
         needs=("manner:two-dtypes",),
     ),
     Check(

@@ -217,6 +217,25 @@ for _name, _words in (("betas", "the betas are"), ("eps", "eps is"), ("lr", "the
     )
 
 
+def _of_the_first_step(name: str) -> Callable[..., Any]:
+    """The hyperparameter that stood in the group at its first step."""
+
+    def number(o: Any, group: dict[str, Any], asked: str) -> Any:
+        now = Pieces.number(o, group, asked)
+        return group.setdefault(f"first_{name}", now) if asked == name else now
+
+    return number
+
+
+for _name, _words in (("eps", "eps"), ("weight_decay", "the weight decay"), ("maximize", "maximize")):
+    fault(
+        f"{_name.replace('_', '-')}-of-the-first-step",
+        f"{_words} is what stood in the group at the first step, whatever is written there later",
+        caught_by=("hyperparameters.rewritten",),
+        number=_of_the_first_step(_name),
+    )
+
+
 def _first_lr(o: Any, group: dict[str, Any], name: str) -> Any:
     return group.get("initial_lr", group["lr"]) if name == "lr" else Pieces.number(o, group, name)
 
@@ -248,6 +267,19 @@ def _those_of_the_start(o: Any) -> None:
     o.first_members = [(group, p) for group in o.param_groups for p in group["params"]]
 
 
+def _float_of_a_tensor(o: Any, group: dict[str, Any]) -> None:
+    Pieces.require_valid(o, group)
+    group["lr"] = float(group["lr"])
+
+
+fault(
+    "tensor-lr-made-a-number",
+    "the constructor makes a number of a learning rate that is a tensor",
+    caught_by=("hyperparameters.tensor-lr",),
+    require_valid=_float_of_a_tensor,
+)
+
+
 fault(
     "later-groups-forgotten",
     "parameters that are added later are never stepped",
@@ -274,6 +306,20 @@ fault(
     "of a group only the parameters are stepped that have the dtype of its first one",
     caught_by=("gradients.two-dtypes",),
     listed=lambda o: [(g, p) for g, p in Pieces.listed(o) if p.dtype == g["params"][0].dtype],
+)
+
+
+def _in_the_first_dtype(o: Any, m: Any, root: Any, eps: float, _size: Any) -> Any:
+    first = o.param_groups[0]["params"][0].dtype
+    return m / root.add(eps).to(first).to(root.dtype)
+
+
+fault(
+    "denominators-in-the-first-dtype",
+    "the denominators of a group are rounded to the dtype of its first parameter",
+    caught_by=("gradients.two-dtypes",),
+    dtypes=("float64",),
+    divided=_in_the_first_dtype,
 )
 
 
@@ -480,6 +526,24 @@ fault(
     "loading a checkpoint leaves the hyperparameters as they were",
     caught_by=("checkpoints.hyperparameters",),
     load_state_dict=_keeps_its_own,
+)
+
+
+def _never_back(o: Any, state_dict: Any) -> None:
+    """Load, and keep the larger of both counters."""
+    import torch
+
+    made = {p: state["step"] for p, state in o.state.items()}
+    torch.optim.Optimizer.load_state_dict(o, state_dict)
+    for p, state in o.state.items():
+        state["step"] = max(state["step"], made.get(p, 0))
+
+
+fault(
+    "counter-never-taken-back",
+    "loading a checkpoint leaves a counter as it was that is already further on",
+    caught_by=("checkpoints.taken-back",),
+    load_state_dict=_never_back,
 )
 
 

@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from adam_ref import Hyperparameters
@@ -173,7 +174,8 @@ class Sparse(Plainly):
 
 # How the optimizer is made, and its hyperparameters set.
 
-_WRITTEN = ("lr", "betas", "beta1", "beta2", "eps")
+_BETAS = ("betas", "beta1", "beta2")
+_WRITTEN = ("lr", *_BETAS, "eps", "weight_decay", "maximize")
 """What is written into a group, where the group shows it."""
 
 
@@ -184,45 +186,59 @@ def others(hypers: Sequence[Hyperparameters]) -> list[Hyperparameters]:
 
 
 def others_where_shown(
-    right: torch.optim.Optimizer, hypers: Sequence[Hyperparameters], *, options: bool = False
+    right: torch.optim.Optimizer, hypers: Sequence[Hyperparameters], *, amsgrad: bool = False
 ) -> list[Hyperparameters]:
-    """The same as far as the groups of an optimizer made with `hypers` show them; with other decay and flags too.
+    """The same as far as the groups of an optimizer made with `hypers` show them, with other decay and `maximize` too.
 
-    AMSGrad only where it is on: who kept it on would miss the maximum, and seem to refuse.
+    With other AMSGrad where that is asked for, and only off where it is on: who kept it on would miss the maximum, and
+    seem to refuse.
     """
     shown = set(right.param_groups[0])
     shown |= {"beta1", "beta2"} if "betas" in shown else set()
 
     def other(hyper: Hyperparameters, numbers: Hyperparameters) -> Hyperparameters:
-        changed = dict(vars(numbers))
-        if options:
-            changed["weight_decay"] = hyper.weight_decay + 0.5
-            changed |= {"amsgrad": False, "maximize": not hyper.maximize}
+        changed = {**vars(numbers), "weight_decay": hyper.weight_decay + 0.5, "maximize": not hyper.maximize}
+        if amsgrad:
+            changed["amsgrad"] = False
         return hyper.with_(**{k: v for k, v in changed.items() if k in shown})
 
     return [other(hyper, numbers) for hyper, numbers in zip(hypers, others(hypers), strict=True)]
 
 
 class Rewritten(Plainly):
-    """Made with other hyperparameters; the right ones are written into the groups before the first step.
+    """Made with other hyperparameters; the right ones are written into the groups before the first gradient comes.
 
-    What no group shows cannot be written there: it is right from the beginning.
+    Steps whose gradients are zero are made before that; but betas are written before any step, since it is open what
+    their powers are where they change.  What no group shows cannot be written there: it is right from the beginning.
     """
 
     def made(self, make: Make, tensors: Parameters, hypers: Sequence[Hyperparameters]) -> torch.optim.Optimizer:
         right = make(tensors, hypers)
         optimizer = make(tensors, others_where_shown(right, hypers))
-        for group, wanted in zip(optimizer.param_groups, right.param_groups, strict=True):
-            group.update({name: wanted[name] for name in _WRITTEN if name in group})
+        self.wanted = [{name: group[name] for name in _WRITTEN if name in group} for group in right.param_groups]
+        self.write(optimizer, _BETAS)
         return optimizer
+
+    def write(self, optimizer: torch.optim.Optimizer, names: Sequence[str]) -> None:
+        """Write what is still wanted of these."""
+        for group, wanted in zip(optimizer.param_groups, self.wanted, strict=True):
+            group.update({name: wanted.pop(name) for name in names if name in wanted})
+
+    def step(self, session: Any, gradients: Sequence[Array | None]) -> None:
+        if any(gradient is not None and gradient.any() for gradient in gradients):
+            self.write(session.optimizer, _WRITTEN)
+        super().step(session, gradients)
 
 
 class TensorLr(Plainly):
-    """The learning rate as a tensor of float64, so that it keeps its digits."""
+    """The learning rate as a tensor of float64, so that it keeps its digits; later rates are written into it."""
 
     def made(self, make: Make, tensors: Parameters, hypers: Sequence[Hyperparameters]) -> torch.optim.Optimizer:
-        lr = torch.tensor(hypers[0].lr, dtype=torch.float64, device=self.device)
-        return make(tensors, hypers, lr=lr)
+        self.lr = torch.tensor(hypers[0].lr, dtype=torch.float64, device=self.device)
+        return make(tensors, hypers, lr=self.lr)
+
+    def set_lr(self, optimizer: torch.optim.Optimizer, lr: float) -> None:  # noqa: ARG002
+        self.lr.fill_(lr)
 
 
 class Scheduled(Plainly):
@@ -367,12 +383,35 @@ class OtherHyperparameters(Plainly):
 
     def made(self, make: Make, tensors: Parameters, hypers: Sequence[Hyperparameters]) -> torch.optim.Optimizer:
         optimizer = make(tensors, hypers)
-        self.make, self.of = make, (tensors, others_where_shown(optimizer, hypers, options=True))
+        self.make, self.of = make, (tensors, others_where_shown(optimizer, hypers, amsgrad=True))
         return optimizer
 
     def load(self, session: Any, saved: Any) -> None:
         session.optimizer = self.make(*self.of)
         super().load(session, saved)
+
+
+AHEAD = 7
+"""Steps that an optimizer has made before it is taken back: more than any case that is taken back had made."""
+
+
+class TakenBack(Plainly):
+    """The checkpoint is loaded into an optimizer at work, and after one more step once more.
+
+    The parameters are each time put back by the caller.  What is drawn at random until then is drawn again.
+    """
+
+    def load(self, session: Any, saved: Any) -> None:
+        parameters = [tensor.detach().clone() for tensor in session.tensors]
+        for steps in (AHEAD, 1):
+            with torch.random.fork_rng():
+                for _ in range(steps):
+                    self.give(session.tensors, [np.ones_like(p) for p in session.held_parameters()])
+                    session.optimizer.step(*session.step_arguments)
+            with torch.no_grad():
+                for tensor, before in zip(session.tensors, parameters, strict=True):
+                    tensor.copy_(before)
+            super().load(session, saved)
 
 
 WAYS: dict[str, Callable[[str], Plainly]] = {
@@ -403,5 +442,6 @@ WAYS: dict[str, Callable[[str], Plainly]] = {
     "deepcopy": Copied,
     "pickle": Pickled,
     "other-hyperparameters": OtherHyperparameters,
+    "taken-back": TakenBack,
 }
 """The way of each manner."""
