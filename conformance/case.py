@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,11 @@ from adam_ref.formats import COMPONENTS, named_format
 def dtype_named(name: str) -> np.dtype[Any]:
     """The NumPy dtype of that name; bfloat16 comes from ml_dtypes, complex dtypes are NumPy's own."""
     return np.dtype(name) if name in COMPONENTS else named_format(name).dtype
+
+
+def joined_arrays(arrays: Sequence[Array | None]) -> Array:
+    """Arrays, all of them there, one behind the other in one that is flat."""
+    return np.concatenate([a.reshape(-1) for a in arrays if a is not None])
 
 
 class Unvalidated(Hyperparameters):
@@ -78,6 +84,16 @@ class Case:
     def elements(self) -> int:
         """Elements of all parameters together."""
         return sum(p.size for p in self.parameters)
+
+    @cached_property
+    def joined(self) -> Case:
+        """The same run with all tensors joined to one, whose hyperparameters are those of the first."""
+        return replace(
+            self,
+            parameters=(joined_arrays(self.parameters),),
+            hyperparameters=self.hyperparameters[:1],
+            gradients=tuple((joined_arrays(g),) for g in self.gradients),
+        )
 
     def lr_at(self, step: int, parameter: int) -> float:
         """The learning rate in force for `parameter` at `step` (counted from 0)."""

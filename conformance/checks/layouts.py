@@ -6,12 +6,18 @@ from collections.abc import Iterable
 
 from conformance.case import Case
 from conformance.checks.base import Check, Context
-from conformance.checks.manners import constant_within, in_manners, shapes, steady
+from conformance.checks.manners import constant_within, in_manners, large, shapes, steady
 
 
-def constant_shapes(context: Context) -> Iterable[Case]:
+def tensors(context: Context) -> Iterable[Case]:
+    """Small tensors, and larger ones."""
+    yield from shapes(context)
+    yield from large(context)
+
+
+def constant_tensors(context: Context) -> Iterable[Case]:
     """The same tensors, each with one number throughout, as expanding needs it."""
-    return map(constant_within, shapes(context))
+    return map(constant_within, tensors(context))
 
 
 CHECKS = [
@@ -20,7 +26,7 @@ CHECKS = [
         title="axes in another order in memory change nothing",
         clauses=("LAY-1",),
         examine=steady,
-        cases=in_manners("transposed", "transposed-parameters", "transposed-gradients", "channels-last", cases=shapes),
+        cases=in_manners("transposed", "transposed-parameters", "transposed-gradients", "channels-last", cases=tensors),
         needs=("manner:transposed",),
     ),
     Check(
@@ -28,7 +34,7 @@ CHECKS = [
         title="elements that lie apart are stepped as if they lay together, and those between them are left alone",
         clauses=("LAY-2", "LAY-4"),
         examine=steady,
-        cases=in_manners("strided", "strided-parameters", "strided-gradients", cases=shapes),
+        cases=in_manners("strided", "strided-parameters", "strided-gradients", cases=tensors),
         needs=("manner:strided",),
     ),
     Check(
@@ -36,7 +42,7 @@ CHECKS = [
         title="parameters that are views of one buffer are stepped, and nothing else of the buffer",
         clauses=("LAY-2", "LAY-5"),
         examine=steady,
-        cases=in_manners("views", cases=shapes),
+        cases=in_manners("views", cases=tensors),
         needs=("manner:views",),
     ),
     Check(
@@ -44,7 +50,7 @@ CHECKS = [
         title="where one number in memory stands for many elements, it is stepped right or refused",
         clauses=("LAY-2", "LAY-3"),
         examine=steady,
-        cases=in_manners("expanded-parameters", "expanded-gradients", cases=constant_shapes),
+        cases=in_manners("expanded-parameters", "expanded-gradients", cases=constant_tensors),
         needs=("manner:expanded-gradients",),
     ),
 ]

@@ -7,10 +7,14 @@ from dataclasses import replace
 
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
+from conformance.capabilities import Capabilities
 from conformance.case import Case, Trajectory
+from conformance.cases.build import case_of
 from conformance.cases.hyperparameters import settable
-from conformance.checks.base import Context, Examination, broken, first_difference, inside_enclosure, refusal
+from conformance.cases.regimes import REGIMES
+from conformance.checks.base import Context, Examination, broken, first_difference, refusal
 from conformance.checks.groups import several
+from conformance.checks.large import LARGE_STEPS, PERIOD, inside_together, of_many_shapes
 
 Cases = Callable[[Context], Iterable[Case]]
 
@@ -31,11 +35,22 @@ def in_manners(*names: str, cases: Cases) -> Cases:
 
 def shapes(context: Context, eps: float = 1e-8) -> Iterable[Case]:
     """Tensors of several shapes, half of them away from zero; with AMSGrad and decay too, where these can be had."""
-    claims = context.capabilities
+    for hyper in dict.fromkeys(_plain_and_rich(context.capabilities, eps)):
+        yield several(context, [hyper], shapes=SHAPES)
+
+
+def large(context: Context) -> Iterable[Case]:
+    """Larger tensors of many shapes, away from zero; with AMSGrad and decay, where these can be had."""
+    _, hyper = _plain_and_rich(context.capabilities)
+    dtype, regime = context.dtype, REGIMES["weight-decay"]
+    case = case_of(regime, hyper, dtype, context.seed, elements=PERIOD, steps=LARGE_STEPS, device=context.device)
+    yield from of_many_shapes(case, context)
+
+
+def _plain_and_rich(claims: Capabilities, eps: float = 1e-8) -> tuple[Hyperparameters, Hyperparameters]:
     plain = Hyperparameters(lr=0.05, beta2=0.9, eps=eps)
     rich = plain.with_(amsgrad=True, weight_decay=0.1 if claims.weight_decay else 0.0)
-    for hyper in dict.fromkeys(settable(h, claims) for h in (plain, rich)):
-        yield several(context, [hyper], shapes=SHAPES)
+    return settable(plain, claims), settable(rich, claims)
 
 
 def steady(case: Case, context: Context) -> Examination:
@@ -46,7 +61,7 @@ def steady(case: Case, context: Context) -> Examination:
 def judged(case: Case, context: Context, seen: Trajectory) -> Examination:
     """The same for a run that was made."""
     made = case.up_to(len(seen.parameters))
-    return _unless_said(seen, lambda: inside_enclosure(made, context, trajectory=seen) if made.steps else Examination())
+    return _unless_said(seen, lambda: inside_together(made, context, seen) if made.steps else Examination())
 
 
 def as_without(

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from adam_ref import Hyperparameters
-from adam_ref.arrays import Array, as_reals, checked_parameter
-from conformance.case import Case, Trajectory
+from adam_ref.arrays import Array
+from conformance.case import Case
 from conformance.cases.build import as_dtype, case_of, pinned_cases
 from conformance.cases.hyperparameters import settable
 from conformance.cases.regimes import REGIMES
@@ -23,6 +23,7 @@ from conformance.checks.base import (
     refusal,
 )
 from conformance.checks.groups import mixed_groups, of_several
+from conformance.checks.large import LARGE_STEPS, SQUARES, inside_together, of_many_shapes, tiled
 
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
@@ -33,17 +34,14 @@ SIZES = (*range(1, 34), 63, 64, 65, 127, 128, 129, 1023, 1024, 1025)
 SIZED_STEPS = 4
 """Steps with all these sizes."""
 
-LARGE, LARGEST, LARGE_STEPS = 65_537, (1 << 20) + 1, 2
-"""One tensor beyond the blocks and grids that kernels are launched in, and so many steps with it.
+LARGE, LARGEST = 65_537, (1 << 20) + 1
+"""One tensor beyond the blocks and grids that kernels are launched in.
 
 The largest is for targets that compute with threads, and so in no time, and for profiles that have the time.
 """
 
 LARGER = (65_535, 65_536, LARGE, LARGEST)
 """More of them, for profiles that have the time."""
-
-PERIOD = 127
-"""Histories that a large tensor repeats: a number that no block is a multiple of."""
 
 MANY = (2,) * 330
 """More tensors than one launch of a kernel over a list of them takes, as many steps as with the large one."""
@@ -121,56 +119,15 @@ def resumed(case: Case, context: Context) -> Examination:
 
 def arranged(case: Case, context: Context) -> Examination:
     """Elements give what their own histories give, wherever they lie: split into tensors, permuted, alone."""
-    seen = context.trajectory(case)
-    return repeated(case, context, seen) if case.elements >= LARGE else inside_enclosure(case, context, trajectory=seen)
-
-
-def repeated(case: Case, context: Context, seen: Trajectory) -> Examination:
-    """Of each history that a large tensor repeats, the smallest and the largest number against its enclosure."""
-    parameters = tuple(tuple(_ends(p)) for (p,) in seen.parameters)
-    few = replace(
-        case,
-        parameters=(case.parameters[0][:PERIOD],) * 2,
-        hyperparameters=case.hyperparameters * 2,
-        gradients=tuple((_taken(g, np.arange(PERIOD)),) * 2 for (g,) in case.gradients),
-    )
-    examined = inside_enclosure(few, context, trajectory=replace(seen, parameters=parameters, moments=()))
-    violation = examined.violation
-    if violation is None or not violation.step:
-        return examined
-    everywhere = _reals(seen.parameters[violation.step - 1][0])
-    outside = np.flatnonzero(~((everywhere >= violation.lo) & (everywhere <= violation.hi)))
-    there = outside[outside % _period(everywhere, case.elements) == violation.element]
-    return replace(examined, violation=replace(violation, parameter=0, element=int(there[0])))
-
-
-def _ends(array: Array) -> Iterable[Array]:
-    """The smallest and the largest of each number that a large array repeats; NaN where there is one."""
-    reals = _reals(array)
-    period = _period(reals, array.size)
-    whole = reals.size // period * period
-    for ufunc in (np.minimum, np.maximum):
-        end = ufunc.reduce(reals[:whole].reshape(-1, period))
-        rest = reals[whole:]
-        end[: rest.size] = ufunc(end[: rest.size], rest)
-        yield as_dtype(end, str(array.dtype))
-
-
-def _reals(array: Array) -> Array:
-    """Its numbers, real and imaginary parts in turn."""
-    return as_reals(checked_parameter(array)).reshape(-1)
-
-
-def _period(reals: Array, elements: int) -> int:
-    """After how many of these reals of so many elements the histories repeat."""
-    return PERIOD * (reals.size // elements)
+    return inside_together(case, context, context.trajectory(case))
 
 
 def split_cases(context: Context) -> Iterable[Case]:
     """One bulk of histories split into tensors of many sizes, in an order that is not that of the bulk.
 
     The last hyperparameters have a large eps, which shows a scale of the gradients that depends on the size.  Scales
-    are mixed, so that what the large elements of a tensor do to the small ones shows whatever its size is.
+    are mixed, so that what the large elements of a tensor do to the small ones shows whatever its size is.  Then large
+    tensors, of one axis and of more.
     """
     bulk = [
         _beside(*cases)
@@ -187,7 +144,10 @@ def split_cases(context: Context) -> Iterable[Case]:
     if context.capabilities.several:
         yield _split(case.up_to(LARGE_STEPS), MANY, context.seed)
     one = (LARGEST if "one-thread" in context.capabilities.manners else LARGE,)
-    yield from (_tiled(case.up_to(LARGE_STEPS), size) for size in (one if context.profile.name == "quick" else LARGER))
+    quick, case = context.profile.name == "quick", case.up_to(LARGE_STEPS)
+    yield from (tiled(case, [(size,)]) for size in (one if quick else LARGER))
+    yield from of_many_shapes(case, context)
+    yield from (tiled(case, [shape]) for shape in (() if quick else SQUARES))
 
 
 def long_runs(context: Context) -> Iterable[Case]:
@@ -208,17 +168,7 @@ def long_runs(context: Context) -> Iterable[Case]:
 def large_cases(context: Context) -> Iterable[Case]:
     """One tensor so large that several threads share it."""
     (case,) = pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 1)
-    yield replace(_tiled(_beside(case, case).up_to(LARGE_STEPS), LARGE), manner="one-thread")
-
-
-def _tiled(case: Case, size: int) -> Case:
-    """One tensor of that size that repeats the first histories of `case`."""
-    order = np.arange(size) % PERIOD
-    return replace(
-        case,
-        parameters=(case.parameters[0][order],),
-        gradients=tuple((_taken(g, order),) for (g,) in case.gradients),
-    )
+    yield replace(tiled(_beside(case, case).up_to(LARGE_STEPS), [(LARGE,)]), manner="one-thread")
 
 
 def _beside(one: Case, other: Case) -> Case:

@@ -291,3 +291,29 @@ fault(
 
 def _real_only(g: Array) -> Array:
     return np.where(np.arange(g.size) % 2, 0, g).astype(g.dtype)
+
+
+def _transposed(gradient: Array, shape: tuple[int, ...]) -> Array:
+    square = len(shape) == 2 and shape[0] == shape[1] >= 32
+    return gradient.reshape(shape).T.reshape(-1) if square else gradient
+
+
+fault(
+    "gradient-of-large-squares-transposed",
+    "square matrices with sides from 32 on take their gradient transposed, as a kernel does that confuses its tiles",
+    caught_by=("metamorphic.arrangement",),
+    gradient=lambda a, x: _transposed(Adam.gradient(a, x), x.slot.shape),
+)
+fault(
+    "rows-end-at-1024",
+    "of each row that is no multiple of 1,024 the remainder is not stepped",
+    caught_by=("metamorphic.arrangement",),
+    moved=lambda a, x: np.where(_in_whole_blocks(x.slot.shape, 1024), Adam.moved(a, x), x.theta),
+)
+
+
+def _in_whole_blocks(shape: tuple[int, ...], block: int) -> Array:
+    """The columns of a matrix whose rows are longer than a block, up to the last whole one; of others all."""
+    columns = shape[1] if len(shape) == 2 else 0
+    row = np.arange(columns) < columns // block * block
+    return np.tile(row, shape[0]) if columns > block else np.array(True)

@@ -13,6 +13,7 @@ from conformance.faults.adam import Adam, Slot, keep_in_place, rounded
 from conformance.faults.catalogue import Chapter, Piece
 
 fault = Chapter("moments")
+ARRANGEMENT = ("metamorphic.arrangement",)
 
 fault(
     "m-never-stored",
@@ -342,3 +343,34 @@ fault(
 def _corrected(a: Adam, s: Slot) -> tuple[Array, Array]:
     c1, c2 = (1 - b ** max(s.t, 1) for b in (s.hyper.beta1, s.hyper.beta2))
     return a.shown(s, s.m / c1), a.shown(s, s.v / c2)
+
+
+def _factored(v: Array, shape: tuple[int, ...]) -> Array:
+    """As Adafactor keeps it: the sums of rows and columns."""
+    if len(shape) != 2 or min(shape) < 128:
+        return v
+    matrix = v.reshape(shape)
+    outer: Array = matrix.mean(1, keepdims=True) * matrix.mean(0, keepdims=True) / np.maximum(matrix.mean(), 1e-37)
+    return outer.astype(v.dtype).reshape(-1)
+
+
+fault(
+    "v-of-large-matrices-factored",
+    "the second moment of matrices with sides from 128 on is kept as the sums of rows and columns",
+    caught_by=ARRANGEMENT,
+    corrected_v=lambda a, x: _factored(Adam.corrected_v(a, x), x.slot.shape),
+)
+fault(
+    "v-shared-along-the-first-of-five-axes",
+    "where there are five axes, the second moment is averaged along the first one",
+    caught_by=ARRANGEMENT,
+    corrected_v=lambda a, x: _averaged(Adam.corrected_v(a, x), x.slot.shape),
+)
+
+
+def _averaged(v: Array, shape: tuple[int, ...]) -> Array:
+    if len(shape) != 5:
+        return v
+    tensor = v.reshape(shape)
+    averaged: Array = np.broadcast_to(tensor.mean(0, keepdims=True), shape).reshape(-1)
+    return averaged

@@ -139,6 +139,22 @@ fault(
 )
 
 
+def _first_64_of_what_lies_apart(o: Any, p: Any, direction: Any, size: float) -> None:
+    """A buffer on the way between memory that is not contiguous and a kernel, of a size that is fixed."""
+    if not p.is_contiguous():
+        direction = direction.clone().contiguous()
+        direction.view(-1)[64:] = 0
+    Pieces.move(o, p, direction, size)
+
+
+fault(
+    "first-64-elements-of-strided-ones",
+    "of a parameter that is not contiguous only the first 64 elements are stepped",
+    caught_by=("layouts.transposed", "layouts.strided"),
+    move=_first_64_of_what_lies_apart,
+)
+
+
 def _gradient_for_m(o: Any, group: dict[str, Any], p: Any, g: Any) -> None:
     Pieces.one(o, group, p, g)
     if not group["betas"][0]:
