@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from adam_ref import Hyperparameters
 from conformance import ConformanceError, check_adam
 from conformance.capabilities import Capabilities
 from conformance.protocol import TargetError
@@ -170,6 +171,53 @@ def test_claims_of_an_object_reach_the_report():
     assert adapt(Object()).capabilities == Capabilities(
         dtypes=("float32",), state=True, counter=True, checkpoint=True, lr_schedule=True
     )
+
+
+def gradients_kept(parameters, gradients, state, *, lr, beta1, beta2, eps):
+    after, (t, ms, vs) = miniatures.adam(parameters, gradients, state, lr, beta1, beta2, eps)
+    return after, (t, ms if beta1 else list(gradients), vs)
+
+
+class Held:
+    """A state that is an object which knows itself."""
+
+    def __init__(self, **held):
+        self.held, self.itself, self.module, self.kind = held, self, np, Held
+
+
+def in_an_object(parameters, gradients, state, *, lr, beta1, beta2, eps):
+    adam = state and state.held["adam"]
+    after, held = miniatures.adam(parameters, gradients, adam, lr, beta1, beta2, eps)
+    return after, Held(adam=held, parameters=after, gradients=gradients)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (gradients_kept, "gradient 0 and state[1][0] share memory"),
+        (in_an_object, None),
+    ],
+)
+def test_a_function_that_keeps_the_memory_of_a_gradient_is_found(function, words):
+    """Its caller fills that memory anew, and the state has changed; parameters may be kept, and what is no moment."""
+    report = check_adam(function, profile="quick", dtypes=["float32"], only=["purity.memory"], on_fail=None)
+    assert next((finding.violation.message for finding in report.findings), None) == words
+
+
+def test_gradients_come_in_the_same_memory_each_time():
+    """What was kept of the step before is then that of this step, as it is in a training loop."""
+    held = []
+
+    def step(parameters, gradients, state, **_):
+        held.append(gradients[0])
+        return parameters, state
+
+    session = adapt(step).start([np.zeros(1)], [Hyperparameters()])
+    for gradients in ([np.ones(1)], [None], [np.full(1, 2.0)]):
+        session.step(gradients)
+    assert held[1] is None
+    assert held[2] is held[0]
+    assert held[0] == 2
 
 
 class WithManners(Object):
