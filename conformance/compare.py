@@ -257,9 +257,10 @@ def _violation(box: Interval, values: Array, inside: Array, fmt: Format, quantit
     e = int(np.flatnonzero(~inside.reshape(-1))[0])
     lo, hi, got = (float(np.broadcast_to(a, values.shape).reshape(-1)[e]) for a in (box.lo, box.hi, values))
     name = "the parameter" if quantity == PARAMETER else quantity
-    return Violation(
-        quantity, step, i, e, lo, hi, got, _outside_by(lo, hi, got, fmt), f"{name} is outside its enclosure"
-    )
+    words = f"{name} is outside its enclosure"
+    if quantity == "m" and lo <= -got <= hi:
+        words += "; with the opposite sign it would be inside"
+    return Violation(quantity, step, i, e, lo, hi, got, _outside_by(lo, hi, got, fmt), words)
 
 
 def _outside_by(lo: float, hi: float, got: float, fmt: Format) -> float:

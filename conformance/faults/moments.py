@@ -36,6 +36,20 @@ fault(
     kept_v=lambda _, x: np.zeros_like(x.v) if x.t == 300 else x.v,
 )
 fault(
+    "m-of-what-is-maximized",
+    "with maximize the first moment that the state shows is that of the gradient, and not of its negative",
+    caught_by=("state.moments",),
+    moments=lambda a, slot: _of_the_gradient(Adam.moments(a, slot), slot),
+)
+
+
+def _of_the_gradient(shown: Moments, slot: Slot) -> Moments:
+    """What an ascent keeps, which adds its step."""
+    assert shown.m is not None
+    return replace(shown, m=-shown.m) if slot.hyper.maximize else shown
+
+
+fault(
     "m-in-bfloat16",
     "the first moment is stored in bfloat16",
     "ordinary",

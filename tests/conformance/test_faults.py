@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adam_ref import ADAM, Hyperparameters
-from conformance import faults
+from conformance import check_adam, faults
 from conformance.checks import CHECKS
 from conformance.faults import CATALOGUE, HONEST, kill_matrix
 from conformance.faults.adam import EVERYTHING, Adam
@@ -74,6 +74,14 @@ def test_an_honest_form_passes_the_telling_checks(name):
     assert not matrix.killers(name), [c for c in matrix.cells if c.status in ("caught", "error")]
     assert sum(c.status == "passed" for c in matrix.cells) >= 4
     assert set(matrix.accuracy(name).values()) == {form.accuracy}
+
+
+def test_a_first_moment_of_the_opposite_sign_is_said_to_be_one():
+    """It is a convention that somebody may have, and easier to mend than to find."""
+    target = CATALOGUE["m-of-what-is-maximized"].target()
+    report = check_adam(target, dtypes=["float32"], profile="quick", only=["state.moments"], on_fail=None)
+    (finding,) = report.findings
+    assert finding.violation.message == "m is outside its enclosure; with the opposite sign it would be inside"
 
 
 def test_the_catalogue_is_as_broad_as_it_promises_to_be():
