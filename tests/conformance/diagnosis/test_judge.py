@@ -122,8 +122,8 @@ def test_candidates_that_no_finding_can_speak_for_are_not_replayed():
     """Replaying all faults of the update on everything that passed took a minute, to say nothing in the end."""
     evidence = Evidence([])
     quick = SimpleNamespace(profile="quick")
-    evidence.failing = [SimpleNamespace(check=quick, manner="strided", violation="beside it", steps=1)]
-    evidence.passing = [SimpleNamespace(check=quick, manner="", violation=None, steps=1)]
+    evidence.failing = [SimpleNamespace(check=quick, slow=False, manner="strided", violation="beside it", steps=1)]
+    evidence.passing = [SimpleNamespace(check=quick, slow=False, manner="", violation=None, steps=1)]
     of_the_update = SimpleNamespace(needs="", manners=())
     assert evidence.confirmed([of_the_update] * 3) == []
 

@@ -29,6 +29,7 @@ class TwoBetas(torch.optim.Adam):
 
     def __init__(self, params, lr, *, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(params, lr=lr, betas=(beta1, beta2), eps=eps)
+        self.defaults |= {"beta1": beta1, "beta2": beta2}
         for group in self.param_groups:
             del group["betas"]
             group.setdefault("beta1", beta1)
