@@ -60,6 +60,7 @@ MANNERS: dict[str, Manner] = {
         Manner("other-hyperparameters", "the checkpoint is loaded into an optimizer that was made with others"),
         Manner("taken-back", "the checkpoint is loaded into an optimizer that has made more steps, and then once more"),
         Manner("one-thread", "one thread computes", refusable=False),
+        Manner("two-threads", "two threads compute", refusable=False),
     )
 }
 """Every manner by its name."""

@@ -24,6 +24,7 @@ from conformance.checks.base import (
 )
 from conformance.checks.groups import mixed_groups, of_several
 from conformance.checks.large import LARGE_STEPS, SQUARES, inside_together, of_many_shapes, tiled
+from conformance.checks.manners import in_manners
 
 SHIFT = 5
 """Scaling is by 2**SHIFT: enough to be seen, and far from overflow on the gradients used here in every format."""
@@ -166,9 +167,9 @@ def long_runs(context: Context) -> Iterable[Case]:
 
 
 def large_cases(context: Context) -> Iterable[Case]:
-    """One tensor so large that several threads share it."""
+    """One step of a tensor so large that threads share it, and of a size that they cannot share equally."""
     (case,) = pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 1)
-    yield replace(tiled(_beside(case, case).up_to(LARGE_STEPS), [(LARGE,)]), manner="one-thread")
+    yield tiled(_beside(case, case).up_to(1), [(LARGE,)])
 
 
 def _beside(one: Case, other: Case) -> Case:
@@ -274,7 +275,7 @@ CHECKS = [
         title="the number of threads changes nothing beyond the enclosure",
         clauses=("MET-6",),
         examine=arranged,
-        cases=large_cases,
+        cases=in_manners("one-thread", "two-threads", cases=large_cases),
         needs=("manner:one-thread",),
     ),
 ]

@@ -472,6 +472,24 @@ fault(
     move=_no_further(1 << 16, when=_one_thread),
 )
 
+
+def _shared_among_threads(o: Any, p: Any, direction: Any, size: float) -> None:
+    import torch
+
+    rest = p.numel() % torch.get_num_threads()
+    if rest and p.is_contiguous():
+        direction = direction.clone()
+        direction.view(-1)[-rest:] = 0
+    Pieces.move(o, p, direction, size)
+
+
+fault(
+    "remainder-lost-between-threads",
+    "what is left over of an equal division among threads is not stepped",
+    caught_by=("metamorphic.threads",),
+    move=_shared_among_threads,
+)
+
 _BY_ID: dict[int, dict[str, Any]] = {}
 """What a global table of a module would be."""
 

@@ -332,12 +332,16 @@ class Scaled(Plainly):
         self.scaler.update()
 
 
-class OneThread(Plainly):
-    """One thread."""
+class Threads(Plainly):
+    """So many threads, whatever their number is otherwise."""
+
+    def __init__(self, device: str, number: int) -> None:
+        super().__init__(device)
+        self.number = number
 
     def step(self, session: Any, gradients: Sequence[Array | None]) -> None:
         before = torch.get_num_threads()
-        torch.set_num_threads(1)
+        torch.set_num_threads(self.number)
         try:
             super().step(session, gradients)
         finally:
@@ -434,7 +438,8 @@ WAYS: dict[str, Callable[[str], Plainly]] = {
     "two-dtypes": TwoDtypes,
     "closure": WithClosure,
     "gradient-scaler": Scaled,
-    "one-thread": OneThread,
+    "one-thread": lambda device: Threads(device, 1),
+    "two-threads": lambda device: Threads(device, 2),
     "compiled": lambda device: Compiled(device, "eager"),
     "compiled-tensor-lr": lambda device: Compiled(device, "eager", tensor_lr=True),
     "compiled-functional": lambda device: Compiled(device, "aot_eager"),
