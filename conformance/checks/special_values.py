@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from adam_ref import Hyperparameters
+from adam_ref.arrays import Array
 from conformance.case import Case
 from conformance.cases.build import as_dtype, case_of, pinned_cases
 from conformance.cases.hyperparameters import settable
@@ -22,7 +23,7 @@ SPOILT = 5
 
 
 def zero_gradient_cases(context: Context) -> Iterable[Case]:
-    """Parameters away from zero, gradients that are all zero from the first step on, eps as users have it."""
+    """Parameters of any size, gradients that are all zero from the first step on, eps as users have it."""
     defaults = settable(Hyperparameters(), context.capabilities)
     others = [settable(Hyperparameters(eps=eps), context.capabilities) for eps in (1e-16, 1e-4)]
     for hyper in dict.fromkeys([defaults, *others]):
@@ -30,12 +31,18 @@ def zero_gradient_cases(context: Context) -> Iterable[Case]:
             REGIMES["ordinary"], hyper.with_(weight_decay=0.0), context.dtype, context.seed, elements=8, steps=3
         )
         zeros = tuple(tuple(np.zeros_like(g) for g in step if g is not None) for step in case.gradients)
-        start = as_dtype(np.linspace(-2.0, 2.0, 8 * _parts(case)), context.dtype)
-        yield replace(case, parameters=(start,), gradients=zeros, device=context.device)
+        yield replace(case, parameters=(_of_any_size(case, context),), gradients=zeros, device=context.device)
+
+
+def _of_any_size(case: Case, context: Context) -> Array:
+    """Zeros of both signs, and numbers of both signs up to the root of the format's largest."""
+    sizes = np.geomspace(0.5, context.format.largest**0.5, 8 * _parts(case) - 2)
+    signed = sizes * (-1.0) ** np.arange(sizes.size)
+    return as_dtype(context.format.round(np.concatenate([signed, [0.0, -0.0]])), context.dtype)
 
 
 def unmoved(case: Case, context: Context) -> Examination:
-    """Nothing moves: the parameters are the same bits after every step."""
+    """Nothing moves: the parameters are the same numbers after every step."""
     seen = context.trajectory(case)
     if seen.refused:
         return refusal(seen)
@@ -64,7 +71,7 @@ def lr_zero_cases(context: Context) -> Iterable[Case]:
     hyper = settable(Hyperparameters(lr=0.0), context.capabilities)
     for name in ("ordinary", "exact-zeros"):
         case = case_of(REGIMES[name], hyper, context.dtype, context.seed, elements=8, steps=4, device=context.device)
-        yield replace(case, parameters=(as_dtype(np.linspace(-2.0, 2.0, 8 * _parts(case)), context.dtype),))
+        yield replace(case, parameters=(_of_any_size(case, context),))
 
 
 def _parts(case: Case) -> int:

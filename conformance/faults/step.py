@@ -265,6 +265,12 @@ fault(
     moved=lambda a, x: np.clip(Adam.moved(a, x), -1, 1),
 )
 fault(
+    "parameter-clipped-at-1e6",
+    "the parameter is clipped to [-1e6, 1e6]",
+    caught_by=("special.zero-gradient", "special.lr-zero"),
+    moved=lambda a, x: np.clip(Adam.moved(a, x), -1e6, 1e6),
+)
+fault(
     "zero-gradient-elements-not-moved",
     "elements whose gradient is zero are not moved, though their momentum would",
     "exact-zeros",
