@@ -27,19 +27,25 @@ def unusual(context: Context) -> Iterable[Case]:
         yield several(context, [Hyperparameters(lr=0.1, beta1=0.5, beta2=0.9, eps=1e-3)], shapes=((12,),))
 
 
+BEFORE = 120
+"""Steps after which no format tells the corrections from 1, where no beta was ever more than 5/8."""
+
+
 def written(context: Context) -> Iterable[Case]:
     """What is unusual is written before the first step; then decay and `maximize` too, between two steps.
 
-    The steps before have no gradients but zeros, so that parameters of zero stay whatever stands in the groups.
+    The steps before have no gradients but zeros, so that parameters of zero stay whatever stands in the groups.  They
+    are so many that it makes no difference whether `beta^t` is a power of the last beta or a product of all.
     """
     yield from unusual(context)
     claims = context.capabilities
     decay = 0.5 if claims.weight_decay else 0.0
-    hyper = settable(Hyperparameters(lr=0.25, beta2=0.9, eps=0.1, weight_decay=decay, maximize=True), claims)
-    if hyper.eps:
-        case = several(context, [hyper], steps=4, shapes=((12,), (3, 4)))
+    wanted = Hyperparameters(lr=0.25, beta1=0.5, beta2=0.625, eps=0.1, weight_decay=decay, maximize=True)
+    hyper = settable(wanted, claims)
+    if hyper.eps and max(hyper.beta1, hyper.beta2) <= wanted.beta2:
+        case = several(context, [hyper], steps=3, shapes=((12,), (3, 4)))
         zeros = tuple(np.zeros_like(p) for p in case.parameters)
-        yield replace(case, parameters=zeros, gradients=(zeros, zeros, *case.gradients[2:]))
+        yield replace(case, parameters=zeros, gradients=(zeros,) * BEFORE + case.gradients)
 
 
 def rates(context: Context) -> Iterable[Case]:

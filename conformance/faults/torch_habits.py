@@ -243,10 +243,15 @@ def _of_the_first_step(name: str) -> Callable[..., Any]:
     return number
 
 
-for _name, _words in (("eps", "eps"), ("weight_decay", "the weight decay"), ("maximize", "maximize")):
+for _name, _words in (
+    ("betas", "the betas are"),
+    ("eps", "eps is"),
+    ("weight_decay", "the weight decay is"),
+    ("maximize", "maximize is"),
+):
     fault(
         f"{_name.replace('_', '-')}-of-the-first-step",
-        f"{_words} is what stood in the group at the first step, whatever is written there later",
+        f"{_words} what stood in the group at the first step, whatever is written there later",
         caught_by=("hyperparameters.rewritten",),
         number=_of_the_first_step(_name),
     )

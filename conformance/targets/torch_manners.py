@@ -174,8 +174,7 @@ class Sparse(Plainly):
 
 # How the optimizer is made, and its hyperparameters set.
 
-_BETAS = ("betas", "beta1", "beta2")
-_WRITTEN = ("lr", *_BETAS, "eps", "weight_decay", "maximize")
+_WRITTEN = ("lr", "betas", "beta1", "beta2", "eps", "weight_decay", "maximize")
 """What is written into a group, where the group shows it."""
 
 
@@ -208,25 +207,21 @@ def others_where_shown(
 class Rewritten(Plainly):
     """Made with other hyperparameters; the right ones are written into the groups before the first gradient comes.
 
-    Steps whose gradients are zero are made before that; but betas are written before any step, since it is open what
-    their powers are where they change.  What no group shows cannot be written there: it is right from the beginning.
+    Steps whose gradients are zero are made before that.  What no group shows cannot be written there: it is right from
+    the beginning.
     """
 
     def made(self, make: Make, tensors: Parameters, hypers: Sequence[Hyperparameters]) -> torch.optim.Optimizer:
         right = make(tensors, hypers)
         optimizer = make(tensors, others_where_shown(right, hypers))
         self.wanted = [{name: group[name] for name in _WRITTEN if name in group} for group in right.param_groups]
-        self.write(optimizer, _BETAS)
         return optimizer
 
-    def write(self, optimizer: torch.optim.Optimizer, names: Sequence[str]) -> None:
-        """Write what is still wanted of these."""
-        for group, wanted in zip(optimizer.param_groups, self.wanted, strict=True):
-            group.update({name: wanted.pop(name) for name in names if name in wanted})
-
     def step(self, session: Any, gradients: Sequence[Array | None]) -> None:
-        if any(gradient is not None and gradient.any() for gradient in gradients):
-            self.write(session.optimizer, _WRITTEN)
+        if self.wanted and any(gradient is not None and gradient.any() for gradient in gradients):
+            for group, wanted in zip(session.optimizer.param_groups, self.wanted, strict=True):
+                group.update(wanted)
+            self.wanted = []
         super().step(session, gradients)
 
 
