@@ -66,15 +66,15 @@ def of_many_shapes(case: Case, context: Context) -> Iterable[Case]:
         yield from (tiled(case, [shape]) for shape in SHAPES)
 
 
-def inside_together(case: Case, context: Context, seen: Trajectory) -> Examination:
+def inside_together(case: Case, context: Context, trajectory: Trajectory) -> Examination:
     """`inside_enclosure`, computed for all tensors at once, and once for histories that repeat.
 
     That takes tensors that all have the same hyperparameters, and a gradient at each step.
     """
     rows = (case.parameters, *case.gradients)
     if len(set(case.hyperparameters)) != 1 or any(a is None for row in rows for a in row):
-        return inside_enclosure(case, context, trajectory=seen)
-    return (_repeated if _repeats(rows) else _joined)(case, context, seen)
+        return inside_enclosure(case, context, trajectory=trajectory)
+    return (_repeated if _repeats(rows) else _joined)(case, context, trajectory)
 
 
 def _joined(case: Case, context: Context, seen: Trajectory) -> Examination:
