@@ -15,9 +15,9 @@ from itertools import islice
 
 import numpy as np
 
+from adam_ref import Dialect
 from adam_ref.arrays import Array
 from conformance.case import Trajectory
-from conformance.checks.base import LONG
 from conformance.diagnosis.candidates import HONEST, Candidate
 from conformance.diagnosis.evidence import Exhibit, Together
 from conformance.diagnosis.replay import moves, replayed
@@ -60,7 +60,7 @@ class Part:
 
 def selected(evidence: Evidence) -> list[Exhibit]:
     """Failing cases in which widths tell, of as many chapters as there are, the quickest to replay first."""
-    short = [e for e in evidence.failing if e.steps <= LONG and not evidence.honest(e).explains]
+    short = [e for e in evidence.brief if not evidence.honest(e).explains]
     chapters: dict[str, list[Exhibit]] = {}
     for exhibit in short:
         chapters.setdefault(exhibit.check.chapter, []).append(exhibit)
@@ -68,11 +68,11 @@ def selected(evidence: Evidence) -> list[Exhibit]:
     return turns[:SELECTED]
 
 
-def parts(evidence: Evidence, candidates: Iterable[Candidate]) -> list[Part]:
+def parts(evidence: Evidence, candidates: Iterable[Candidate], declared: Dialect) -> list[Part]:
     """The candidates that explain some failing case and contradict no passing one, those that explain most first."""
     exhibits = selected(evidence)
     found = []
-    for candidate in evidence.suitable(candidates):
+    for candidate in evidence.suitable(candidates, declared):
         explained = tuple(
             e
             for e in exhibits
@@ -98,7 +98,7 @@ def pairs(evidence: Evidence, some: Sequence[Part], candidates: Sequence[Candida
 
 def adding_up(evidence: Evidence, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The pairs whose effects on the steps add up best to what was seen."""
-    alone = [e for e in evidence.failing if e.alone is not None and e.steps >= STEPS and not e.refused]
+    alone = [e for e in evidence.failing if e.alone is not None and e.steps >= STEPS and not (e.refused or e.slow)]
     probes = [_Probe(e) for e in alone if len(e.runs[0].cases[0].parameters) == 1][:2]
     if not probes:
         return []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.case import Case
+from adam_ref import Hyperparameters
 from conformance.compare import PARAMETER
 from conformance.diagnosis.candidates import Candidate
 from conformance.diagnosis.evidence import Exhibit, Together
@@ -22,26 +22,33 @@ from conformance.manners import MANNERS
 
 @dataclass(frozen=True)
 class Condition:
-    """Of which parameters a defect is there, and in which words."""
+    """Of which parameters a defect is there: their hyperparameters, axes and place; and in which words."""
 
     words: str
-    holds: Callable[[Slot], bool]
-    occurs: Callable[[Case], bool]
+    holds: Callable[[Hyperparameters, int, int], bool]
+
+    def of(self, slot: Slot) -> bool:
+        """Whether the defect is there for a parameter of a candidate."""
+        return self.holds(slot.hyper, len(slot.shape), slot.index)
+
+    def within(self, exhibit: Exhibit) -> set[bool]:
+        """For which of the parameters of an exhibit it is there: for some (True), for others not (False), or both."""
+        cases = [case for run in exhibit.runs for case in run.cases]
+        return {
+            self.holds(hyper, parameter.ndim, i)
+            for case in cases
+            for i, (hyper, parameter) in enumerate(zip(case.hyperparameters, case.parameters, strict=True))
+        }
 
 
 CONDITIONS = (
-    Condition("with AMSGrad", lambda s: s.hyper.amsgrad, lambda c: any(h.amsgrad for h in c.hyperparameters)),
-    Condition("with maximize", lambda s: s.hyper.maximize, lambda c: any(h.maximize for h in c.hyperparameters)),
-    Condition(
-        "with weight decay",
-        lambda s: bool(s.hyper.weight_decay),
-        lambda c: any(h.weight_decay for h in c.hyperparameters),
-    ),
-    Condition("for 0-d parameters", lambda s: not s.shape, lambda c: any(not p.shape for p in c.parameters)),
-    Condition(
-        "for parameters of several axes", lambda s: len(s.shape) > 1, lambda c: any(p.ndim > 1 for p in c.parameters)
-    ),
-    Condition("for parameters after the first", lambda s: s.index > 0, lambda c: len(c.parameters) > 1),
+    Condition("with AMSGrad", lambda hyper, _axes, _i: hyper.amsgrad),
+    Condition("with maximize", lambda hyper, _axes, _i: hyper.maximize),
+    Condition("with weight decay", lambda hyper, _axes, _i: bool(hyper.weight_decay)),
+    Condition("for 0-d parameters", lambda _hyper, axes, _i: not axes),
+    Condition("for parameters of at most one axis", lambda _hyper, axes, _i: axes <= 1),
+    Condition("for parameters of several axes", lambda _hyper, axes, _i: axes > 1),
+    Condition("for parameters after the first", lambda _hyper, _axes, i: i > 0),
 )
 """Of parameters, in the order in which they are tried."""
 
@@ -80,7 +87,13 @@ _OF_A_STEP = (
 
 
 def conditional(evidence: Evidence, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
-    """The candidates under each condition that all failing cases meet and not all passing ones."""
+    """The candidates under each condition that all failing cases meet, and that some parameter of a case does not.
+
+    What is known to do nothing in a failing case does nothing there under a condition.  Where all failing cases are
+    long, none is tried.
+    """
+    if not evidence.brief:
+        return
     manners = {e.manner for e in evidence.failing}
     if "" not in manners:
         words = "; ".join(MANNERS[m].words for m in sorted(manners) if m in MANNERS)
@@ -93,16 +106,17 @@ def conditional(evidence: Evidence, candidates: Sequence[Candidate]) -> Iterator
     met = [
         condition
         for condition in CONDITIONS
-        if all(_occurs(e, condition) for e in evidence.failing)
-        and not all(_occurs(e, condition) for e in evidence.passing)
+        if all(True in condition.within(e) for e in evidence.failing)
+        and any(False in condition.within(e) for e in (*evidence.failing, *evidence.passing))
     ]
-    likely = _of_one_tensor(evidence, [one for one in candidates if not one.other and _conditional(one)]) if met else []
+    possible = [one for one in candidates if not one.other and _conditional(one) and not evidence.idle(one)]
+    likely = _of_one_tensor(evidence, possible) if met else []
     yield from (_under(one, condition) for condition in met for one in likely)
 
 
 def _of_one_tensor(evidence: Evidence, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     """The candidates that give the numbers of the tensor that was found wrong, for which every condition is met."""
-    alone = [e for e in evidence.failing if e.alone and e.violation and e.violation.quantity == PARAMETER]
+    alone = [e for e in evidence.brief if e.alone and e.violation and e.violation.quantity == PARAMETER]
     if not alone:
         return candidates
     exhibit = min(alone, key=lambda e: e.case.steps)
@@ -131,10 +145,6 @@ def _of_parameter(exhibit: Exhibit, i: int) -> Exhibit:
     )
 
 
-def _occurs(exhibit: Exhibit, condition: Condition) -> bool:
-    return any(condition.occurs(case) for run in exhibit.runs for case in run.cases)
-
-
 def _conditional(candidate: Candidate) -> bool:
     return all(name in _OF_A_STEP for name in candidate.pieces)
 
@@ -151,6 +161,6 @@ def _under(candidate: Candidate, condition: Condition) -> Candidate:
 
 def _piece(name: str, piece: Callable[..., Any], condition: Condition) -> Callable[..., Any]:
     def chosen(a: Adam, x: Any) -> Any:
-        return (piece if condition.holds(x.slot) else getattr(Adam, name))(a, x)
+        return (piece if condition.of(x.slot) else getattr(Adam, name))(a, x)
 
     return chosen

@@ -67,8 +67,12 @@ class Exhibit:
 
     @property
     def slow(self) -> bool:
-        """Whether replaying it takes seconds, or waiting: that is done for what its check is known to catch."""
-        return self.check.profile != "quick" or any(run.late for run in self.runs)
+        """Whether only what its check is known to catch is held against it.
+
+        Replaying it takes seconds, or waiting; or it takes another process to see anything.
+        """
+        long = self.check.profile != "quick" or self.elements > MOST_ELEMENTS
+        return long or "elsewhere" in self.check.needs or any(run.late for run in self.runs)
 
     @property
     def steps(self) -> int:
@@ -86,6 +90,9 @@ class Exhibit:
         """Elements of the largest case."""
         return max((c.elements for run in self.runs for c in run.cases), default=0)
 
+
+MOST_ELEMENTS = 1 << 16
+"""Elements of a case that is replayed for every candidate."""
 
 MOST_RUNS = 4
 """Runs that are kept of a case: more are made of it only seed after seed, and candidates are seeded like the target."""

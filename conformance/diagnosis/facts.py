@@ -21,6 +21,8 @@ from conformance.diagnosis.widths import GRADIENT
 from conformance.faults.adam import flat
 from conformance.manners import MANNERS
 
+VARIES = "results vary from run to run"
+
 Fact = tuple[str, str]
 """A name, and a sentence with numbers."""
 
@@ -47,7 +49,7 @@ def _noticed(exhibit: Exhibit) -> Fact | None:
     if not words:
         return None
     how = f", where {MANNERS[exhibit.manner].words}" if exhibit.manner in MANNERS else ""
-    name = re.sub(r"^\d+ numbers", "numbers", re.sub(r" parameter \d+", " parameters", words))
+    name = re.sub(r"^\d+ numbers", "numbers", re.sub(r" parameter \d+", " parameters", words)).partition(": ")[0]
     return name, f"{words[:1].upper()}{words[1:]}{how}; the finding says so by itself."
 
 
@@ -122,10 +124,21 @@ def _varies(exhibit: Exhibit) -> Fact | None:
         for step, (a, b) in enumerate(zip(first.parameters, second.parameters, strict=False), 1):
             if any(x.tobytes() != y.tobytes() for x, y in zip(a, b, strict=True)):
                 return (
-                    "results vary from run to run",
+                    VARIES,
                     f"The same run, made again with the same inputs, gives other parameters from step {step} on.",
                 )
     return None
+
+
+def _lost_elsewhere(exhibit: Exhibit) -> Fact | None:
+    """Whether a run went on otherwise in another process, where that is what was looked at."""
+    if "elsewhere" not in exhibit.check.needs or exhibit.case.checkpoint_after is None:
+        return None
+    return (
+        "a checkpoint does not hold all that later steps depend on",
+        f"Going on from what was saved after step {exhibit.case.checkpoint_after} gives other parameters in another "
+        "process: something lies outside of it, in a class, a module or a table.",
+    )
 
 
 def _is_a_rule(exhibit: Exhibit) -> bool:
@@ -133,5 +146,13 @@ def _is_a_rule(exhibit: Exhibit) -> bool:
     return exhibit.violation is not None and exhibit.violation.quantity == "rule"
 
 
-FACTS: tuple[Callable[[Exhibit], Fact | None], ...] = (_noticed, _late, _disturbed, _shared, _changed, _varies)
+FACTS: tuple[Callable[[Exhibit], Fact | None], ...] = (
+    _noticed,
+    _late,
+    _disturbed,
+    _shared,
+    _changed,
+    _varies,
+    _lost_elsewhere,
+)
 """What may be said, the plainest first."""

@@ -11,7 +11,7 @@ from conformance.diagnosis.candidates import catalogue
 from conformance.diagnosis.combinations import pairs, parts
 from conformance.diagnosis.dialects import Seen, other_dialects
 from conformance.diagnosis.evidence import Exhibit
-from conformance.diagnosis.facts import stated
+from conformance.diagnosis.facts import VARIES, stated
 from conformance.diagnosis.families import FAMILIES
 from conformance.diagnosis.marks import underflowing_epsilon
 from conformance.diagnosis.result import FACT, NONE, Diagnosis
@@ -75,17 +75,19 @@ def _piece_by_piece(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
     """What findings say by themselves, and what explains the others, all or in part."""
     said, rest = stated(evidence.failing)
     if not said:
-        return _two_or_parts(evidence)
+        return _two_or_parts(evidence, declared)
+    if any(d.name == VARIES for d in said):
+        rest = [e for e in rest if not evidence.honest(e).explains]
     if not rest:
         return said
     told = {id(e) for e in evidence.failing} - {id(e) for e in rest}
     left = evidence.only(lambda e: id(e) not in told)
-    return [*said, *(_whole(left, declared) or _two_or_parts(left))]
+    return [*said, *(_whole(left, declared) or _two_or_parts(left, declared))]
 
 
-def _two_or_parts(evidence: Evidence) -> list[Diagnosis]:
+def _two_or_parts(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
     """Two faults that explain everything together, or faults that explain a part."""
-    some = parts(evidence, catalogue())
+    some = parts(evidence, catalogue(), declared)
     if found := pairs(evidence, some, catalogue()):
         return [of_a_fault(found, evidence)]
     return of_parts(some, evidence)
@@ -102,5 +104,5 @@ def _dialects(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
 
 
 def _short(exhibit: Exhibit) -> Seen | None:
-    """The one run of an exhibit that has no other, if it is not too long."""
-    return None if exhibit.alone is None or exhibit.alone[0].steps > LONGEST_EVIDENCE else exhibit.alone
+    """The one run of an exhibit that has no other, if it is quick to judge."""
+    return None if exhibit.slow or exhibit.alone is None or exhibit.steps > LONGEST_EVIDENCE else exhibit.alone

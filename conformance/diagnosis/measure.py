@@ -18,7 +18,7 @@ from conformance.diagnosis.evidence import Exhibit, Recorder
 from conformance.diagnosis.judge import diagnose
 from conformance.diagnosis.result import FACT, NONE, Diagnosis
 from conformance.faults import subject_named
-from conformance.faults.matrix import Drawn, Subject, Terms
+from conformance.faults.matrix import Drawn, Subject, Terms, with_time_for
 from conformance.faults.pairs import JOINT
 from conformance.isolation.hosts import InProcess, another
 from conformance.protocol import TargetError
@@ -128,9 +128,10 @@ def _exhibits(subject: Subject, drawn: Drawn, terms: Terms) -> list[Exhibit]:
             if elsewhere:
                 context = replace(context, elsewhere=replace(context.elsewhere, missing=host.another.missing))
             for check in (CHECKS[name] for name in terms.checks):
-                if check.missing(context) is None:
+                enough = with_time_for(check, subject, context)
+                if check.missing(enough) is None:
                     try:
-                        Tally(drawn.once(check, context), context, recorder.examined).examine_all()
+                        Tally(drawn.once(check, enough), enough, recorder.examined).examine_all()
                     except TargetError:
                         recorder.forget()
         if recorder.findings:

@@ -252,6 +252,12 @@ def replayed(candidate: Candidate, exhibit: Exhibit) -> Trajectory | None:
         return None
 
 
+def moved(candidate: Candidate, exhibit: Exhibit) -> Array | None:
+    """By how much the candidate's steps move the first parameter, as `moves` has it; `None` where it cannot be run."""
+    run = replayed(candidate, exhibit)
+    return None if run is None else moves(exhibit.runs[0].cases[0], run)
+
+
 @dataclass(frozen=True)
 class Rows:
     """The first parameter of an exhibit's first case, step by step: arrays of float64, shape (steps, numbers).
@@ -259,14 +265,12 @@ class Rows:
     Attributes:
         seen: of the target.
         parameters: of the candidate.
-        moves: by how much each step of the candidate's moved it.
         widths: how far each number of the candidate's may be off.
 
     """
 
     seen: Array
     parameters: Array
-    moves: Array
     widths: Array
 
 
@@ -284,17 +288,18 @@ def rows(candidate: Candidate, exhibit: Exhibit) -> Rows | None:
     theirs, ours = (
         np.stack([flat(np.asarray(row[0])).astype(np.float64) for row in t.parameters]) for t in (seen, run)
     )
-    return Rows(theirs, ours, moves(case, run), np.stack(widths))
+    return Rows(theirs, ours, np.stack(widths))
 
 
-def moves(case: Case, made: Trajectory | Run) -> Array:
+def moves(case: Case, made: Trajectory) -> Array:
     """By how much each step moved each number of the first parameter, shape (steps, numbers), in float64."""
     rows = [case.parameters[0], *(parameters[0] for parameters in made.parameters)]
-    return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64) for row in rows]), axis=0)
+    with np.errstate(all="ignore"):
+        return np.diff(np.stack([flat(np.asarray(row)).astype(np.float64) for row in rows]), axis=0)
 
 
 def _target(candidate: Candidate, exhibit: Exhibit) -> Target:
-    return candidate.other() if candidate.other else stand_in(candidate, exhibit, CLASS_A)
+    return candidate.other() if candidate.other else stand_in(candidate, exhibit, None)
 
 
 class _OutsideError(Exception):
@@ -387,7 +392,7 @@ def _distance(got: Array, want: Array, error: Array) -> tuple[float, int, int]:
     apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
     apart = np.where(np.isnan(a) != np.isnan(b), np.inf, apart)
     width = np.broadcast_to(2 * error, a.shape)
-    known = np.isfinite(width) | ~np.isfinite(b)
+    known = np.isfinite(width) | (~np.isfinite(b) & (apart == 0))
     if np.any(known & ~((apart <= width) | (apart == 0))):
         raise _OutsideError
     ratios = np.where((apart > 0) & np.isfinite(width), apart / width, 0.0)

@@ -21,7 +21,11 @@ ENOUGH = 800
 """Steps of single tensors on which a candidate that is alone is confirmed, once for failing cases, once for others."""
 
 MOST = 30_000
-"""Steps of single tensors that are worth replaying for all candidates that are left, of one exhibit."""
+"""Steps of single tensors that are worth replaying for all candidates that are left, of one case that passed."""
+
+
+PROBES = 3
+"""Cases that passed which are replayed first where all failing ones are long: what does something everywhere goes."""
 
 
 @dataclass
@@ -49,6 +53,22 @@ class Survivor:
         return self.distance / max(self.numbers, 1)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came of holding a candidate, which is kept so that no other takes its place in memory, against an exhibit.
+
+    Attributes:
+        candidate: the candidate.
+        match: how it explains the exhibit, `None` where it does not.
+        idle: it does there, to the bit, what a correct Adam does.
+
+    """
+
+    candidate: Candidate
+    match: Match | None
+    idle: bool = False
+
+
 class Evidence:
     """What a run has seen, in the order in which it is quickest to exclude candidates with."""
 
@@ -57,13 +77,15 @@ class Evidence:
         self.claims = [e.context.capabilities for e in exhibits]
         self.failing = _one_of_each(e for e in exhibits if e.violation is not None)
         self.passing = _one_of_each(e for e in exhibits if e.violation is None and not e.refused)
+        self.brief = [e for e in self.failing if e.steps <= LONG and not e.slow]
         self._classes = _classes(exhibits)
         self._honest: dict[int, Record] = {}
+        self._explained: dict[tuple[int, int], Answer] = {}
 
     def only(self, kept: Callable[[Exhibit], bool]) -> Evidence:
         """The part of it for which `kept` is true."""
         part = Evidence([e for e in (*self.failing, *self.passing) if kept(e)])
-        part._classes, part._honest = self._classes, self._honest
+        part._classes, part._honest, part._explained = self._classes, self._honest, self._explained
         return part
 
     def accuracy(self, exhibit: Exhibit) -> AccuracyClass:
@@ -83,39 +105,53 @@ class Evidence:
         """How the candidate explains the exhibit, `None` where it does not.
 
         A failing exhibit is not explained by what a correct Adam does too.  Where the widths are too wide to tell, the
-        check itself must fail with the candidate in the target's place.
+        candidate must be nearer than that, and the check itself must fail with it in the target's place.
         """
+        key = id(candidate), id(exhibit)
+        if key not in self._explained:
+            self._explained[key] = self._answer(candidate, exhibit)
+        return self._explained[key].match
+
+    def idle(self, candidate: Candidate) -> bool:
+        """Whether the candidate is known to do nothing in a failing case."""
+        answers = (self._explained.get((id(candidate), id(e))) for e in self.failing)
+        return any(answer is not None and answer.idle for answer in answers)
+
+    def _answer(self, candidate: Candidate, exhibit: Exhibit) -> Answer:
         honest = self.honest(exhibit)
         if honest.explains and same_as(self._recorded(exhibit), candidate, exhibit):
-            return honest if exhibit.violation is None else None
+            return Answer(candidate, honest if exhibit.violation is None else None, idle=True)
         found = match(candidate, exhibit, self.accuracy(exhibit))
-        if not found.explains or exhibit.violation is None:
-            return found if found.explains else None
-        if not honest.explains:
-            return found
-        return found if found.made != honest.made and outcome(candidate, exhibit) else None
+        if exhibit.violation is None or not honest.explains or not found.explains:
+            return Answer(candidate, found if found.explains else None)
+        nearer = found.made != honest.made and found.nearness < honest.nearness
+        return Answer(candidate, found if nearer and outcome(candidate, exhibit) else None)
 
     def survivors(self, candidates: Iterable[Candidate], declared: Dialect) -> list[Survivor]:
         """The candidates that explain everything, the nearest first.
 
-        Those first that the failing checks are known to catch; the others where none is left.  One that is declared to
-        be the same dialect and known to be caught by a check that passed is not looked at: it was not there.
+        Those first that the failing checks are known to catch; the others where none is left.
         """
         likely: list[Candidate] = []
         others: list[Candidate] = []
-        failed = set(self.failed)
-        passed = {(e.check.id, e.context.dtype) for e in self.passing if e.check.id not in failed}
-        for candidate in self.suitable(candidates):
-            known = set(candidate.caught_by)
-            if candidate.dialect == declared and passed & set(product(known, candidate.dtypes)):
-                continue
-            (likely if known & failed else others).append(candidate)
+        for candidate in self.suitable(candidates, declared):
+            (likely if set(candidate.caught_by) & set(self.failed) else others).append(candidate)
         return self.confirmed(likely) or self.confirmed(others)
 
-    def suitable(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Without those that the target cannot have: of ways of working with it, or of processes, that it has not."""
+    def suitable(self, candidates: Iterable[Candidate], declared: Dialect) -> list[Candidate]:
+        """Without those that the target cannot have.
+
+        These are candidates that have to do with ways of working with it, or with processes, that it has not; and those
+        that are declared to be the same dialect and known to be caught by a check that passed: they were not there.
+        """
         claimed = {need for need in filter(None, NEEDS.values()) if any(getattr(c, need) for c in self.claims)}
-        return [c for c in candidates if not c.needs or c.needs in claimed]
+        passed = {(e.check.id, e.context.dtype) for e in self.passing if e.check.id not in self.failed}
+        return [
+            c
+            for c in candidates
+            if (not c.needs or c.needs in claimed)
+            and not (c.dialect == declared and passed & set(product(c.caught_by, c.dtypes)))
+        ]
 
     def says_something(self, exhibit: Exhibit, candidate: Candidate) -> bool:
         """Whether the exhibit can speak for or against the candidate.
@@ -137,20 +173,30 @@ class Evidence:
         return True
 
     def confirmed(self, candidates: Iterable[Candidate], telling: Sequence[Exhibit] = ()) -> list[Survivor]:
-        """The candidates that explain everything, the nearest first; `telling` exhibits are replayed before others."""
+        """The candidates that explain everything, first those of which most cases speak, the nearest of them first.
+
+        `telling` exhibits are replayed before others.
+        """
         left = [Survivor(c) for c in candidates if any(self.says_something(e, c) for e in self.failing)]
-        first = set(map(id, telling))
-        spent = dict.fromkeys((True, False), 0)
-        everything = (*self.failing, *self.passing)
-        for exhibit in sorted(everything, key=lambda e: (id(e) not in first, e.steps > LONG, e.violation is None)):
-            fails = exhibit.violation is not None
-            if (len(left) == 1 and spent[fails] > ENOUGH) or exhibit.steps * len(left) > MOST:
-                continue
-            left = self._left(left, exhibit)
-            spent[fails] += exhibit.steps
+        probes = [] if self.brief else self.passing[:PROBES]
+        failing = {id(e): e for e in (*telling, *self.failing)}
+        for exhibits in (probes, failing.values(), self.passing[len(probes) :]):
+            left = self._left_by(exhibits, left)
+            if exhibits is not probes:
+                left = [survivor for survivor in left if survivor.failing]
+        return sorted(left, key=lambda s: (-len(s.failing), s.nearness))
+
+    def _left_by(self, exhibits: Iterable[Exhibit], left: list[Survivor]) -> list[Survivor]:
+        """Those that explain these exhibits too, of which one that is alone need not explain all."""
+        spent = 0
+        for exhibit in exhibits:
             if not left:
                 return []
-        return sorted((s for s in left if s.failing), key=lambda s: s.nearness)
+            alone = len(left) == 1 and spent > ENOUGH
+            if not alone and (exhibit.violation is not None or exhibit.steps * len(left) <= MOST):
+                left = self._left(left, exhibit)
+                spent += exhibit.steps
+        return left
 
     def _left(self, survivors: list[Survivor], exhibit: Exhibit) -> list[Survivor]:
         left = []

@@ -17,17 +17,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from adam_ref import Hyperparameters
 from conformance.diagnosis.candidates import Candidate
 from conformance.diagnosis.evidence import Exhibit
-from conformance.diagnosis.replay import Rows, moves, rows
+from conformance.diagnosis.replay import moved, moves, rows
 from conformance.diagnosis.result import VALUE
 from conformance.diagnosis.search import Evidence
 from conformance.faults.adam import Adam, Step
 from conformance.faults.catalogue import Piece
+
+T = TypeVar("T")
 
 Given = Callable[[Adam, Step], float]
 
@@ -126,7 +129,7 @@ def values(evidence: Evidence) -> list[Candidate]:
 
 def plain(exhibit: Exhibit) -> bool:
     """Whether an exhibit is one run of one tensor, in a few steps."""
-    if exhibit.alone is None or exhibit.refused:
+    if exhibit.alone is None or exhibit.refused or exhibit.slow:
         return False
     case, _ = exhibit.alone
     return len(case.parameters) == 1 and case.steps <= _LONGEST and not case.manner
@@ -222,23 +225,23 @@ def _fit(knob: Knob, exhibit: Exhibit) -> Interval | None:
 def _rest(knob: Knob, exhibit: Exhibit) -> float | None:
     """Where Gauss-Newton comes to rest; `None` where it does not, or the steps do not depend on the knob."""
     seen = moves(exhibit.runs[0].cases[0], exhibit.runs[0].trajectories[0])
-    at = partial(_rows_at, knob, exhibit)
-    setting, moved = 0.0, math.inf
+    at = partial(_at, moved, knob, exhibit)
+    setting, change = 0.0, math.inf
     for _ in range(ITERATIONS):
         here, there = at(setting), at(setting + DIFFERENCE)
         if here is None or there is None:
             return None
         with np.errstate(all="ignore"):
-            scale = np.maximum(np.abs(seen), np.abs(here.moves))
-            slope, rest = (there.moves - here.moves) / DIFFERENCE / scale, (seen - here.moves) / scale
+            scale = np.maximum(np.abs(seen), np.abs(here))
+            slope, rest = (there - here) / DIFFERENCE / scale, (seen - here) / scale
         known = np.isfinite(slope) & np.isfinite(rest)
         total = float(np.sum(slope[known] ** 2))
         if not total:
             return None
-        if abs(moved) < DIFFERENCE**2:
+        if abs(change) < DIFFERENCE**2:
             return setting
-        moved = float(np.sum(slope[known] * rest[known])) / total
-        setting += max(-LARGEST, min(LARGEST, moved))
+        change = float(np.sum(slope[known] * rest[known])) / total
+        setting += max(-LARGEST, min(LARGEST, change))
     return None
 
 
@@ -247,7 +250,7 @@ def _told(knob: Knob, exhibit: Exhibit, setting: float) -> tuple[Interval, float
 
     To first order around `setting`; `None` where no number depends on it.
     """
-    here, there = (_rows_at(knob, exhibit, s) for s in (setting, setting + DIFFERENCE))
+    here, there = (_at(rows, knob, exhibit, s) for s in (setting, setting + DIFFERENCE))
     if here is None or there is None:
         return None
     with np.errstate(all="ignore"):
@@ -260,9 +263,10 @@ def _told(knob: Knob, exhibit: Exhibit, setting: float) -> tuple[Interval, float
     return (float(np.max(middle - half)), float(np.min(middle + half))), float(middle[np.argmin(half)])
 
 
-def _rows_at(knob: Knob, exhibit: Exhibit, setting: float) -> Rows | None:
+def _at(what: Callable[[Candidate, Exhibit], T | None], knob: Knob, exhibit: Exhibit, setting: float) -> T | None:
+    """`rows` or `moved` of the candidate that has the knob turned so."""
     try:
-        return rows(Candidate("", "", VALUE, _pieces(knob, setting)), exhibit)
+        return what(Candidate("", "", VALUE, _pieces(knob, setting)), exhibit)
     except (OverflowError, ZeroDivisionError):
         return None
 

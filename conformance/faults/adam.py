@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from adam_ref.arrays import Array
 from adam_ref.formats import named_format
 from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Moments, dtype_named
+from conformance.memory import overlapping, span
 
 RANGED = ("lr", "beta1", "beta2", "eps", "weight_decay")
 """The hyperparameters that have a range."""
@@ -148,7 +148,7 @@ class Adam:
         held = [(f"{n} of parameter {s.index}", getattr(s, n)) for s in self.slots for n in ("theta", "m", "v")]
         held += [(f"the maximum of parameter {s.index}", s.v_max) for s in self.slots if s.hyper.amsgrad]
         held += [(f"gradient {s.index}", s.given) for s in self.slots if s.given is not None]
-        return [f"{a} and {b} share memory" for (a, x), (b, y) in combinations(held, 2) if np.shares_memory(x, y)]
+        return overlapping((name, span(array)) for name, array in held)
 
     # Habits: what is refused, what is kept, and who is stepped with what.
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +32,7 @@ import numpy as np
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.capabilities import SETTABLE, Capabilities
+from conformance.memory import overlapping, span
 from conformance.protocol import Session
 
 
@@ -186,8 +186,7 @@ class _Session:
         if self.adapter.capabilities.state:
             held |= self.adapter.state(self.optimizer, self.parameters)
         named = [(f"{name} {i}", array) for name, column in held.items() for i, array in enumerate(column)]
-        pairs = combinations([(name, array) for name, array in named if array is not None], 2)
-        return [f"{one} and {other} share memory" for (one, a), (other, b) in pairs if np.may_share_memory(a, b)]
+        return overlapping((name, span(np.asarray(array))) for name, array in named if array is not None)
 
     def set_lr(self, lr: float) -> None:
         """From now on with this learning rate."""

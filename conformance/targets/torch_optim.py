@@ -15,7 +15,7 @@ than the plain step does.  A class may declare otherwise in an attribute: `capab
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from adam_ref.arrays import Array
 from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Moments
 from conformance.manners import MANNERS
+from conformance.memory import Span, overlapping
 from conformance.targets.tensors import to_numpy
 from conformance.targets.torch_manners import WAYS
 from conformance.targets.torch_plain import Parameters, Plainly
@@ -334,9 +335,7 @@ class TorchSession:
         for i, t in enumerate(self.tensors):
             kept = ((k, s) for k, s in self.held_state(t).items() if torch.is_tensor(s))
             held += [(f"{k} of parameter {i}", s) for k, s in kept if not self._is_whole(s, t)]
-        names = [name for name, _ in held]
-        own = [self.in_memory(tensor) for _, tensor in held]
-        return [f"{names[i]} and {names[j]} share memory" for i, j in sorted(_overlaps(own))]
+        return overlapping((name, _span(self.in_memory(tensor))) for name, tensor in held)
 
     def _is_whole(self, one: torch.Tensor, other: torch.Tensor) -> bool:
         """Whether both are the same elements of the same memory."""
@@ -353,15 +352,9 @@ class TorchSession:
         return tensor
 
 
-def _overlaps(tensors: Iterable[torch.Tensor]) -> Iterator[tuple[int, int]]:
-    """Places of two tensors, the smaller first, of which the one begins before the other has ended."""
-    spans = [(t.data_ptr(), t.data_ptr() + t.numel() * t.element_size(), i) for i, t in enumerate(tensors) if t.numel()]
-    end, holder = 0, -1
-    for begins, ends, i in sorted(spans):
-        if begins < end:
-            yield min(holder, i), max(holder, i)
-        if ends > end:
-            end, holder = ends, i
+def _span(tensor: torch.Tensor) -> Span:
+    begin = tensor.data_ptr()
+    return begin, begin + tensor.numel() * tensor.element_size()
 
 
 def _step_parameters(cls: type[Any]) -> list[inspect.Parameter]:
