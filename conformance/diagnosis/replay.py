@@ -395,5 +395,5 @@ def _distance(got: Array, want: Array, error: Array) -> tuple[float, int, int]:
     known = np.isfinite(width) | (~np.isfinite(b) & (apart == 0))
     if np.any(known & ~((apart <= width) | (apart == 0))):
         raise _OutsideError
-    ratios = np.where((apart > 0) & np.isfinite(width), apart / width, 0.0)
+    ratios = np.where(apart > 0, apart / width, 0.0)
     return float(np.sum(ratios, where=known)), int(np.sum(known)), hash(want.tobytes())
