@@ -29,7 +29,7 @@ T = TypeVar("T")
 @options.dtype_option
 @click.option("--profile", default="quick", show_default=True, metavar="NAME", help="quick, standard or thorough.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every choice follows from it.")
-@click.option("--first-kill", is_flag=True, help="Strongest checks first, and no more of them once one has caught it.")
+@click.option("--first-kill", is_flag=True, help="First the checks that a fault names; none once one has caught it.")
 @click.option(
     "--pairs", type=click.IntRange(min=1), metavar="N", help="Random pairs of faults in the place of the catalogue."
 )

@@ -193,7 +193,7 @@ class Terms:
         profile: name of the profile; a check that takes longer than it allows runs against the faults that name it.
         dtypes: names; a subject runs in those that it concerns, and in its own where it concerns none of them.
         seed: from which every random choice follows.
-        first_kill: no more checks in a dtype once one has caught the subject there.
+        first_kill: no more checks in a dtype once one has caught the subject there; those that it names come first.
 
     """
 
@@ -206,6 +206,10 @@ class Terms:
     def until_first_kill(self) -> Terms:
         """The same with the strongest checks first, and no more of them than it takes."""
         return replace(self, checks=tuple(strongest_first(self.checks)), first_kill=True)
+
+    def in_turn(self, subject: Subject) -> Sequence[str]:
+        """The checks in the order in which they run against a subject."""
+        return sorted(self.checks, key=lambda check: check not in subject.caught_by) if self.first_kill else self.checks
 
 
 def kill_matrix(
@@ -254,7 +258,7 @@ class Trial:
             plan = Plan(dialect=subject.dialect, dtypes=(dtype,), profile=terms.profile, seed=terms.seed)
             context = plan.context(host, dtype, lambda _cases, _trajectories: None)
             context = replace(context, elsewhere=replace(context.elsewhere, missing=host.another.missing))
-            for check in (CHECKS[name] for name in terms.checks):
+            for check in (CHECKS[name] for name in terms.in_turn(subject)):
                 cell = _cell(subject, self.drawn, check, with_time_for(check, subject, context))
                 yield cell
                 if terms.first_kill and cell.kills:

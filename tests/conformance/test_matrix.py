@@ -170,6 +170,14 @@ class TestParallel:
             ("float64", FEW[0], "caught"),
         ]
 
+    def test_until_the_first_kill_the_checks_that_a_fault_names_come_first(self):
+        """They find it soonest; what survives them is put through all others as before."""
+        terms = Terms(FEW, first_kill=True)
+        fault = CATALOGUE["step-uphill"]
+        assert list(terms.in_turn(replace(fault, caught_by=(FEW[-1],)))) == [FEW[-1], *FEW[:-1]]
+        assert list(terms.in_turn(HONEST["in-pieces"])) == list(FEW)
+        assert tuple(replace(terms, first_kill=False).in_turn(replace(fault, caught_by=(FEW[-1],)))) == FEW
+
 
 def test_no_fault_and_honest_form_share_a_name():
     """One would be run in the place of the other."""
