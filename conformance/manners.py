@@ -46,7 +46,11 @@ MANNERS: dict[str, Manner] = {
         Manner("closure", "gradients are made by a closure that the step calls", refusable=False),
         Manner("sparse-gradients", "gradients are sparse, with entries that stand for one element twice"),
         Manner("two-dtypes", "parameters of another dtype stand before and behind in the same group"),
-        Manner("rewritten", "hyperparameters are written into the groups after the optimizer is made", refusable=False),
+        Manner(
+            "rewritten",
+            "hyperparameters are written into the groups before the first gradient that is not zero",
+            refusable=False,
+        ),
         Manner("scheduler", "the learning rate is changed by a scheduler of the framework", refusable=False),
         Manner("tensor-lr", "the learning rate is given as a tensor, and changed by writing into it"),
         Manner("late-group", "parameters are added in groups of their own when their first gradient comes"),

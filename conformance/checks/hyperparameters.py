@@ -27,8 +27,8 @@ def unusual(context: Context) -> Iterable[Case]:
         yield several(context, [Hyperparameters(lr=0.1, beta1=0.5, beta2=0.9, eps=1e-3)], shapes=((12,),))
 
 
-BEFORE = 120
-"""Steps after which no format tells the corrections from 1, where no beta was ever more than 5/8."""
+BEFORE = 60
+"""Steps after which no format tells the corrections from 1, where no beta was ever more than 1/2."""
 
 
 def written(context: Context) -> Iterable[Case]:
@@ -40,7 +40,7 @@ def written(context: Context) -> Iterable[Case]:
     yield from unusual(context)
     claims = context.capabilities
     decay = 0.5 if claims.weight_decay else 0.0
-    wanted = Hyperparameters(lr=0.25, beta1=0.5, beta2=0.625, eps=0.1, weight_decay=decay, maximize=True)
+    wanted = Hyperparameters(lr=0.25, beta1=0.5, beta2=0.5, eps=0.1, weight_decay=decay, maximize=True)
     hyper = settable(wanted, claims)
     if hyper.eps and max(hyper.beta1, hyper.beta2) <= wanted.beta2:
         case = several(context, [hyper], steps=3, shapes=((12,), (3, 4)))

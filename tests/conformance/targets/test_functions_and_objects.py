@@ -202,6 +202,7 @@ def test_a_function_that_keeps_the_memory_of_a_gradient_is_found(function, words
     """Its caller fills that memory anew, and the state has changed; parameters may be kept, and what is no moment."""
     report = check_adam(function, profile="quick", dtypes=["float32"], only=["purity.memory"], on_fail=None)
     assert next((finding.violation.message for finding in report.findings), None) == words
+    assert [d.kind for d in report.diagnosis] == (["fact"] if words else [])
 
 
 def test_gradients_come_in_the_same_memory_each_time():
