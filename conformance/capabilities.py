@@ -48,6 +48,7 @@ class Capabilities:
         counter: a step counter can be read with the state.
         checkpoint: `save` and `load`, in the same process and in another one.
         fast_forward: its step counter can be written (`fast_forward`).
+        walks: steps take microseconds, so that in the place of `fast_forward` tens of thousands of them are made.
         several: more than one parameter array at a time.
         any_shape: a parameter may have no axes, or no elements.
         processes: several processes run it together, and where they disagree is noticed.
@@ -78,6 +79,7 @@ class Capabilities:
     counter: bool = False
     checkpoint: bool = False
     fast_forward: bool = False
+    walks: bool = False
     several: bool = True
     any_shape: bool = True
     processes: bool = False

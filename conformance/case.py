@@ -44,7 +44,8 @@ class Case:
         checkpoint_after: save after that many steps, and continue in a new session that loads what was saved.
         regime: the name of the family that the history belongs to.
         device: "cpu" or "cuda".
-        skipped: steps with zero gradients that count as made before the first one: its number is `skipped + 1`.
+        skipped: steps with zero gradients before the first one, whose number is `skipped + 1`: they are written into
+            the step counter where that is claimed (`fast_forward`), and made elsewhere; nobody looks at them.
         manner: how the caller works with the target (`conformance.manners`); empty: plainly.
         pause: seconds to wait after each step before everything is looked at again: what was given, what was returned,
             and what belongs to the process; 0: nothing is looked at twice.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -26,6 +26,9 @@ NOT_RUN = "not run: "
 
 _LONGEST, _SENTENCES = 2000, 20
 """Characters that a target's own words may take in an error message, and sentences that it may say of its memory."""
+
+_WALK, _PACE = 20.0, 1024
+"""Seconds that steps which nobody looks at may take, and after how many of them that is looked at."""
 
 STUMBLES = (LookupError, NameError, AttributeError, ArithmeticError)
 """Exceptions that say that a program has lost its way, and not that it declines what it was asked for."""
@@ -190,7 +193,20 @@ class Run:
     def _begin(self) -> None:
         self.session = self._start()
         if self.case.skipped:
-            self._call("fast_forward", lambda: self.session.fast_forward(self.case.skipped))
+            if self.target.capabilities.fast_forward:
+                self._call("fast_forward", lambda: self.session.fast_forward(self.case.skipped))
+            else:
+                self._call("one of them", self._walk)
+
+    def _walk(self) -> None:
+        """Make the steps before the first one; where they take too long, there will be no first one."""
+        zeros = [np.zeros_like(p) for p in self.current]
+        until = monotonic() + _WALK
+        for made in range(self.case.skipped):
+            if made % _PACE == 0 and monotonic() > until:
+                self.refused = f"{made:,} steps took it more than {_WALK:g} s"
+                return
+            self.session.step([z.copy() for z in zeros])
 
     def _start(self) -> Any:
         self.handed = given = [p.copy() for p in self.current]
@@ -204,10 +220,14 @@ class Run:
         try:
             function()
         except TargetError as error:
-            if error.fatal or not self._is_refusal(error.__cause__):
+            lost = self._lost_after_many(error.__cause__)
+            if error.fatal or not (lost or self._is_refusal(error.__cause__)):
                 raise
             self.refused = str(error)
-            if self.case.invalid is not None:
+            if lost:
+                before = f"with {self.case.skipped:,} steps with zero gradients before the first one"
+                self.objections.append(f"{before}: {self.refused}")
+            elif self.case.invalid is not None:
                 self._look_at_refusal(error.__cause__)
             elif wrong := self._stumbled(error.__cause__):
                 self.objections.append(f"{self.refused}; {wrong}")
@@ -229,6 +249,12 @@ class Run:
         if copied and isinstance(cause, AttributeError):  # a copy may lack what its framework does not copy
             return ""
         return f"{type(cause).__name__} is no refusal" if isinstance(cause, STUMBLES) else ""
+
+    def _lost_after_many(self, cause: BaseException | None) -> bool:
+        """Whether the target raised once it was to have made many steps: whether it does so at the first one as well,
+        is for the check to see.
+        """
+        return cause is not None and self.session is not None and self.case.skipped > 0
 
     def _is_refusal(self, cause: BaseException | None) -> bool:
         """Whether what the target raised is a refusal; an answer that makes no sense has no cause, and is none.

@@ -223,7 +223,8 @@ def _run_check(
         result = tally.result(blank)
         if violation is not None:
             assert tally.failing_case is not None
-            plain = check.profile == "quick" and recorder.findings <= context.profile.plain
+            cheap = check.profile == "quick" and not context.walked(tally.failing_case)
+            plain = cheap and recorder.findings <= context.profile.plain
             small = shrink(
                 tally.failing_case, violation, lambda case: check.examine(case, context).violation, plain=plain
             )

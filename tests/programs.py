@@ -16,7 +16,7 @@ import time
 FOREVER = 3600.0
 """Seconds; no test waits that long."""
 
-UNSPOKEN = ("manners", "memory", "processes", "refuses_invalid", "stochastic_rounding")
+UNSPOKEN = ("manners", "memory", "processes", "refuses_invalid", "stochastic_rounding", "walks")
 """Claims that the protocol has no words for."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -63,6 +65,16 @@ def as_dtype(values: Array, dtype: str) -> Array:
     if dtype in COMPONENTS:
         return np.asarray(values[..., 0::2] + 1j * values[..., 1::2]).astype(dtype)
     return values.astype(dtype_named(dtype))
+
+
+def beside(one: Case, other: Case) -> Case:
+    """The histories of both in one tensor, as far as both go."""
+    steps = zip(one.gradients, other.gradients, strict=False)
+    return replace(
+        one,
+        parameters=(np.concatenate([one.parameters[0], other.parameters[0]]),),
+        gradients=tuple((np.concatenate([g for (g,) in pair if g is not None]),) for pair in steps),
+    )
 
 
 def pinned_cases(

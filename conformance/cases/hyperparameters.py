@@ -110,6 +110,12 @@ def fit(hyper: Hyperparameters, regime: Regime, capabilities: Capabilities, turn
     return settable(hyper.with_(**wanted), capabilities)
 
 
+def with_all_features(hyper: Hyperparameters, decay: str, capabilities: Capabilities) -> Hyperparameters:
+    """`hyper` with AMSGrad, `maximize` and weight decay of the kind `decay`, each where the target has it."""
+    features = {"amsgrad": True, "maximize": True, "weight_decay": 0.1 if decay in capabilities.weight_decay else 0.0}
+    return settable(hyper.with_(**features), capabilities)
+
+
 def settable(hyper: Hyperparameters, capabilities: Capabilities) -> Hyperparameters:
     """`hyper` where its entries can be set; elsewhere what the target has pinned, or the paper's defaults."""
     can = {k: v for k, v in vars(hyper).items() if k in capabilities.settable}

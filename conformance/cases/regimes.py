@@ -117,11 +117,17 @@ def ordinary(draw: Draw) -> Array:
 )
 def near_epsilon(draw: Draw) -> Array:
     """Magnitudes from eps/100 to 100*eps, as far as the format carries their squares."""
+    scale = _around_epsilon(draw)
+    return np.asarray(draw.signs() * draw.uniform(0.25, 1.0) * scale)
+
+
+def _around_epsilon(draw: Draw) -> Array:
+    """A magnitude for each element, within a hundredfold of eps."""
     eps = draw.hyper.eps or 1e-8
     carried = (draw.format.smallest_normal / (1 - draw.hyper.beta2)) ** 0.5
     lowest = carried * 10.0 ** draw.uniform(0, 2, draw.elements)
-    scale = np.maximum(eps * 10.0 ** draw.uniform(-2, 2, draw.elements), lowest)
-    return np.asarray(draw.signs() * draw.uniform(0.25, 1.0) * scale)
+    scale: Array = np.maximum(eps * 10.0 ** draw.uniform(-2, 2, draw.elements), lowest)
+    return scale
 
 
 @regime(
@@ -242,35 +248,41 @@ def few_roundings(draw: Draw) -> Array:
     return (np.sort(sizes, axis=0) if draw.hyper.beta2 < 0.5 else sizes) * draw.signs(draw.elements)
 
 
-def _long_memory(beta2: float) -> tuple[tuple[str, Hyperparameters], ...]:
+def _long_memory(beta1: float, beta2: float) -> tuple[tuple[str, Hyperparameters], ...]:
     """Betas that every format but the narrowest holds, so that only the corrections themselves are inexact."""
-    hyper = Hyperparameters(lr=2.0**-10, beta1=1 - 2.0**-4, beta2=beta2, eps=2.0**-27)
-    return (("fractions of powers of two", hyper),)
+    return (("fractions of powers of two", Hyperparameters(lr=2.0**-10, beta1=beta1, beta2=beta2, eps=2.0**-27)),)
+
+
+def _around_one_or_epsilon(draw: Draw) -> Array:
+    """Normal gradients of magnitude near 1, in every second element near eps."""
+    return draw.normal() * np.where(np.arange(draw.elements) % 2, _around_epsilon(draw), 1.0)
 
 
 @regime(
     "beyond-256",
     "a first gradient at every step from 1 to 288, each in an element that had zeros until then and whose enclosure is "
-    "as narrow as at the start: a counter that slips anywhere, or stops at 256 as in bfloat16, shows",
+    "as narrow as at the start: a counter that slips anywhere, or stops at 256 as in bfloat16, shows; half of the "
+    "gradients are near eps, so that an epsilon that is scaled otherwise from some step on does too",
     288,
-    sets=_long_memory(1 - 2.0**-8),
+    sets=_long_memory(1 - 2.0**-4, 1 - 2.0**-8),
 )
 def beyond_256(draw: Draw) -> Array:
     """Zeros, and from a step on that differs between elements 8 gradients; then zeros again."""
     first = np.arange(draw.elements) * (draw.steps - 8) // max(draw.elements - 1, 1)
-    return np.where((draw.time >= first) & (draw.time < first + 8), draw.normal(), 0.0)
+    return np.where((draw.time >= first) & (draw.time < first + 8), _around_one_or_epsilon(draw), 0.0)
 
 
 @regime(
     "beyond-2048",
-    "gradients only after 2,052 steps of zeros: a counter kept in float16 has stopped at 2,048 by then",
+    "gradients only after 2,052 steps of zeros: a counter kept in float16 has stopped at 2,048 by then; the first ones "
+    "make steps of more than twenty times lr, so that whoever limits them shows, half of them are near eps",
     2058,
     elements=8,
-    sets=_long_memory(1 - 2.0**-10),
+    sets=_long_memory(2.0**-2, 1 - 2.0**-10),
 )
 def beyond_2048(draw: Draw) -> Array:
     """Zeros for all but the last 6 steps."""
-    return np.where(draw.time >= draw.steps - 6, draw.normal(), 0.0)
+    return np.where(draw.time >= draw.steps - 6, _around_one_or_epsilon(draw), 0.0)
 
 
 @regime(

@@ -113,6 +113,10 @@ class Context:
         """Whether the target rounds parameters of this dtype at random."""
         return self.capabilities.rounds_at_random(self.dtype)
 
+    def walked(self, case: Case) -> int:
+        """Steps that the target must really make before the first one of the case."""
+        return 0 if self.capabilities.fast_forward else case.skipped
+
     def trajectory(self, case: Case) -> Trajectory:
         """The trajectory of one case."""
         return self.run((case,))[0]

@@ -10,8 +10,8 @@ import numpy as np
 from adam_ref import Hyperparameters
 from adam_ref.arrays import Array
 from conformance.case import Case
-from conformance.cases.build import as_dtype, case_of, pinned_cases
-from conformance.cases.hyperparameters import settable
+from conformance.cases.build import as_dtype, beside, case_of, pinned_cases
+from conformance.cases.hyperparameters import settable, with_all_features
 from conformance.cases.regimes import REGIMES
 from conformance.checks.base import (
     Check,
@@ -51,8 +51,8 @@ MANY = (2,) * 330
 LONG_RUN, LONG_MEMORY = 1_030, Hyperparameters(lr=2.0**-10, beta1=1 - 2.0**-4, beta2=1 - 2.0**-10, eps=2.0**-27)
 """Steps past every thousandth, and betas that every format but the narrowest holds."""
 
-LONG_MAXIMUM = 130
-"""Steps in which a maximum is to be kept."""
+LONG_MAXIMUM = 520
+"""Steps in which a maximum is to be kept in the quick profile; in the others as many as without one."""
 
 _ordinary = from_regimes("ordinary", "exact-zeros")
 
@@ -131,7 +131,7 @@ def split_cases(context: Context) -> Iterable[Case]:
     tensors, of one axis and of more.
     """
     bulk = [
-        _beside(*cases)
+        beside(*cases)
         for cases in zip(
             *(
                 pinned_cases(REGIMES[name], context.capabilities, context.dtype, context.seed, context.device)
@@ -152,34 +152,25 @@ def split_cases(context: Context) -> Iterable[Case]:
 
 
 def long_runs(context: Context) -> Iterable[Case]:
-    """Ordinary gradients at each of many steps; and, where AMSGrad is claimed, a maximum that is kept for long."""
+    """Ordinary gradients at each of many steps; and, where claimed, AMSGrad, weight decay and `maximize` for long."""
     claims = context.capabilities
 
     def run(name: str, hyper: Hyperparameters, steps: int) -> Case:
-        fitted = settable(hyper, claims)
         return case_of(
-            REGIMES[name], fitted, context.dtype, context.seed, elements=8, steps=steps, device=context.device
+            REGIMES[name], hyper, context.dtype, context.seed, elements=8, steps=steps, device=context.device
         )
 
-    yield run("ordinary", LONG_MEMORY, LONG_RUN)
-    if claims.offers("amsgrad"):
-        yield run("amsgrad", LONG_MEMORY.with_(beta2=0.9, amsgrad=True), LONG_MAXIMUM)
+    plain = settable(LONG_MEMORY, claims)
+    yield run("ordinary", plain, LONG_RUN)
+    hyper = with_all_features(LONG_MEMORY.with_(beta2=0.9), context.dialect.weight_decay, claims)
+    if hyper != settable(LONG_MEMORY.with_(beta2=0.9), claims):
+        yield run("amsgrad", hyper, LONG_MAXIMUM if context.profile.name == "quick" else LONG_RUN)
 
 
 def large_cases(context: Context) -> Iterable[Case]:
     """One step of a tensor so large that threads share it, and of a size that they cannot share equally."""
     (case,) = pinned_cases(REGIMES["ordinary"], context.capabilities, context.dtype, context.seed, context.device, 1)
-    yield tiled(_beside(case, case).up_to(1), [(LARGE,)])
-
-
-def _beside(one: Case, other: Case) -> Case:
-    """The histories of both in one tensor, as far as both go."""
-    steps = zip(one.gradients, other.gradients, strict=False)
-    return replace(
-        one,
-        parameters=(np.concatenate([one.parameters[0], other.parameters[0]]),),
-        gradients=tuple((np.concatenate([g for (g,) in pair if g is not None]),) for pair in steps),
-    )
+    yield tiled(beside(case, case).up_to(1), [(LARGE,)])
 
 
 def _split(case: Case, sizes: Sequence[int], seed: int) -> Case:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from adam_ref import Hyperparameters
 from conformance.case import Case
-from conformance.cases.build import case_of
-from conformance.cases.hyperparameters import settable
+from conformance.cases.build import beside, case_of
+from conformance.cases.hyperparameters import settable, with_all_features
 from conformance.cases.regimes import REGIMES
-from conformance.checks.base import Check, Context, Examination, broken, from_regimes, inside_enclosure
+from conformance.checks.base import Check, Context, Examination, broken, from_regimes, inside_enclosure, refusal
 from conformance.checks.groups import tensors
 
 
@@ -60,19 +60,48 @@ def counter(case: Case, context: Context) -> Examination:
 FAR = (126, 254, 2_046, 32_766, 65_534, (1 << 24) - 3)
 """Steps after which 7, 8, 11 (float16), 15, 16 and 24 (float32) bits no longer count on."""
 
+WALKED, WALKED_QUICKLY = FAR[4], 5_000
+"""Steps to make where the counter cannot be written; in the quick profile fewer."""
+
+
+def far(case: Case, context: Context) -> Examination:
+    """The numbers after many steps; an exception there is a finding, unless it is raised at a first step as well."""
+    seen = context.trajectory(case)
+    if not seen.refused:
+        return inside_enclosure(case, context, trajectory=seen)
+    near = context.trajectory(replace(case, skipped=0))
+    return refusal(near if near.refused else seen)
+
 
 def far_cases(context: Context) -> Iterable[Case]:
-    """The first gradient after so many steps; one beta has a memory as long, so that its correction still differs.
+    """The first gradients after so many steps; one beta has a memory as long, so that its correction still differs.
 
     One at a time, or else what is missing in the one makes up for what is missing in the other.
     """
     for skipped in FAR:
         for beta1, beta2 in ((1 - 1 / skipped, 0.99), (0.9, 1 - 1 / skipped)):
-            fitted = settable(Hyperparameters(lr=0.01, beta1=beta1, beta2=beta2), context.capabilities)
-            case = case_of(
-                REGIMES["constant"], fitted, context.dtype, context.seed, elements=8, steps=3, device=context.device
-            )
-            yield replace(case, skipped=skipped)
+            yield from _after(skipped, beta1, beta2, context)
+
+
+def walked_cases(context: Context) -> Iterable[Case]:
+    """The same where the steps must be made; with eps = 0 there is no telling where zero gradients lead.
+
+    Both betas have a long memory: where they are one, the step falls with every t, so that no wrong one will do.
+    """
+    skipped = WALKED_QUICKLY if context.profile.name == "quick" else WALKED
+    beta = 1 - 1 / skipped
+    return [case for case in _after(skipped, beta, beta, context) if case.hyperparameters[0].eps]
+
+
+def _after(skipped: int, beta1: float, beta2: float, context: Context) -> Iterable[Case]:
+    """Gradients near 1 and near eps after so many steps, without and with what else there is to set."""
+    plain = settable(Hyperparameters(lr=0.01, beta1=beta1, beta2=beta2), context.capabilities)
+    for hyper in dict.fromkeys((plain, with_all_features(plain, context.dialect.weight_decay, context.capabilities))):
+        near_one, near_epsilon = (
+            case_of(REGIMES[name], hyper, context.dtype, context.seed, elements=4, steps=3, device=context.device)
+            for name in ("constant", "near-epsilon")
+        )
+        yield replace(beside(near_one, near_epsilon), skipped=skipped)
 
 
 CHECKS = [
@@ -106,8 +135,16 @@ CHECKS = [
         id="state.far",
         title="the bias corrections use the step count after millions of steps too",
         clauses=("STA-5",),
-        examine=inside_enclosure,
+        examine=far,
         cases=far_cases,
         needs=("fast_forward",),
+    ),
+    Check(
+        id="state.walked",
+        title="the bias corrections use the step count after tens of thousands of steps that were made",
+        clauses=("STA-5",),
+        examine=far,
+        cases=walked_cases,
+        needs=("walks",),
     ),
 ]

@@ -126,7 +126,7 @@ class _Probe:
     def effect_of(self, candidate: Candidate) -> Array:
         """The effect of a candidate; none where it cannot be run."""
         made = replayed(candidate, self.short)
-        return np.zeros(self.right.size) if made is None else self.effect(made)
+        return np.zeros(self.right.size) if made is None or made.refused else self.effect(made)
 
     def effect(self, made: Trajectory) -> Array:
         """For each step and element the logarithm of the step over that of a correct Adam; what has none is 0."""

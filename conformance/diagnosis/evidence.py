@@ -71,7 +71,7 @@ class Exhibit:
 
         Replaying it takes seconds, or waiting; or it takes another process to see anything.
         """
-        long = self.check.profile != "quick" or self.elements > MOST_ELEMENTS
+        long = self.check.profile != "quick" or self.elements > MOST_ELEMENTS or self.context.walked(self.case) > 0
         return long or "elsewhere" in self.check.needs or any(run.late for run in self.runs)
 
     @property

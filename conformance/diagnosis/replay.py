@@ -114,13 +114,16 @@ KNOWN = 1 / 4
 
 
 def stand_in(candidate: Candidate, exhibit: Exhibit, accuracy: AccuracyClass | None) -> Stand:
-    """The candidate in the place of the exhibit's target: with its claims, under its dialect."""
+    """The candidate in the place of the exhibit's target: with its claims, under its dialect.
+
+    What the target must walk to is written into the candidate's counter.
+    """
     context = exhibit.context
     return Stand(
         candidate.name,
         candidate.optimizer(),
         context.dialect,
-        context.capabilities,
+        replace(context.capabilities, fast_forward=True),
         accuracy,
         candidate.manners,
     )
@@ -284,6 +287,8 @@ def rows(candidate: Candidate, exhibit: Exhibit) -> Rows | None:
                 if made:
                     widths.append(run.session.widths.of(run.session.inner.slots[0]).theta)
     except TargetError:
+        return None
+    if run.refused:
         return None
     theirs, ours = (
         np.stack([flat(np.asarray(row[0])).astype(np.float64) for row in t.parameters]) for t in (seen, run)

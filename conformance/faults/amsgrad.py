@@ -31,9 +31,9 @@ fault(
 )
 fault(
     "maximum-forgotten-in-time",
-    "the maximum begins anew after every fiftieth step",
+    "the maximum begins anew after every five hundredth step",
     caught_by=("metamorphic.every-step",),
-    kept_maximum=lambda _, x: x.v_max if x.t % 50 else np.zeros_like(x.v_max),
+    kept_maximum=lambda _, x: x.v_max if x.t % 500 else np.zeros_like(x.v_max),
 )
 fault(
     "maximum-becomes-its-root",

@@ -193,3 +193,31 @@ fault(
     correction1=lambda a, x: 1.0 if x.t > 10_000 else Adam.correction1(a, x),
     correction2=lambda a, x: 1.0 if x.t > 10_000 else Adam.correction2(a, x),
 )
+
+
+def _of_16_bits(_a: Adam, x: Step) -> int:
+    if x.slot.t + 1 > 32767:
+        raise OverflowError("the counter is too large for 16 bits")
+    return x.slot.t + 1
+
+
+fault(
+    "counter-of-16-bits-that-raises",
+    "the counter is an integer of 16 bits, and the step after 32,767 others raises an exception",
+    caught_by=("state.far",),
+    counted=_of_16_bits,
+)
+fault(
+    "counter-capped-with-amsgrad",
+    "with AMSGrad the bias corrections are those of step 4,096 from there on",
+    caught_by=("state.far",),
+    counted=lambda _, x: min(x.slot.t + 1, 4096) if x.hyper.amsgrad else x.slot.t + 1,
+)
+fault(
+    "counter-capped-out-of-sight",
+    "the bias corrections are left out after 4,000 steps, and nothing shows or writes the counter",
+    caught_by=("state.walked",),
+    claims={"state": False, "counter": False, "fast_forward": False, "checkpoint": False, "walks": True},
+    correction1=lambda a, x: 1.0 if x.t > 4_000 else Adam.correction1(a, x),
+    correction2=lambda a, x: 1.0 if x.t > 4_000 else Adam.correction2(a, x),
+)

@@ -26,6 +26,13 @@ fault(
     divisor=lambda _, x: x.root + x.eps / x.c2**0.5,
 )
 fault(
+    "epsilon-hat-in-time",
+    "epsilon is divided by the root of the bias correction from the two hundredth step on",
+    "beyond-256",
+    caught_by=("update.beyond-256", "update.beyond-2048"),
+    divisor=lambda _, x: x.root + (x.eps if x.t < 200 else x.eps / x.c2**0.5),
+)
+fault(
     "epsilon-unscaled-where-hat-was-declared",
     "epsilon is added after the bias correction where epsilon-hat was declared",
     NEAR,

@@ -24,6 +24,12 @@ fault(
     difference=lambda a, x: np.clip(Adam.difference(a, x), -2 * x.lr, 2 * x.lr),
 )
 fault(
+    "step-clipped-at-20-lr",
+    "the step is clipped at twenty times lr, which the paper's defaults never reach",
+    "beyond-2048",
+    difference=lambda a, x: np.clip(Adam.difference(a, x), -20 * x.lr, 20 * x.lr),
+)
+fault(
     "step-clipped-at-1",
     "the step is clipped at 1",
     caught_by=("special.extreme-lr",),

@@ -243,7 +243,7 @@ def case_lines(case: Case) -> Iterator[tuple[str, str]]:
             yield ("with" if i == 0 else f"with ({i})"), _unusual(hyper)
     yield "start", _arrays(case.parameters)
     if case.skipped:
-        yield "before", f"{_many(case.skipped, 'step')} with zero gradients, counted by fast_forward"
+        yield "before", f"{_many(case.skipped, 'step')} with zero gradients"
     for step, gradients in enumerate(case.gradients[:_STEPS], 1):
         lr = case.lrs[step - 1] if step <= len(case.lrs) else None
         yield f"grad {step}", _arrays(gradients) + ("" if lr is None else f", lr = {lr!r} from here on")

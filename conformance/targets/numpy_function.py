@@ -46,6 +46,7 @@ class NumpyFunction:
             weight_decay=("coupled", "decoupled", "absolute") if "weight_decay" in names else (),
             lr_schedule="lr" in names,
             memory=True,
+            walks=True,
         )
         self.capabilities = Capabilities.of(getattr(function, "capabilities", {}), read)
 

@@ -139,6 +139,7 @@ class TorchOptimizer:
         claims["state"] = state.m is not None and state.v is not None
         claims["counter"] = claims["state"] and state.step is not None
         claims["fast_forward"] = claims["state"] and claims["counter"] and self._goes_on_from_a_counter(hyper)
+        claims["walks"] = not claims["fast_forward"]
         return Capabilities(**claims, manners=tuple(self._manners(claims)))
 
     def _manners(self, claims: dict[str, Any]) -> Iterator[str]:
