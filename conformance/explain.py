@@ -6,16 +6,19 @@ To add a kind of thing: a `Kind` in `KINDS`.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from adam_ref import ADAM, DIALECTS
 from adam_ref.dialect import AXES
 from adam_ref.theorems import THEOREMS
+from conformance.capabilities import Capabilities
 from conformance.cases.regimes import REGIMES
 from conformance.checks import CHECKS
 from conformance.diagnosis import FAMILIES
 from conformance.faults import CATALOGUE
+from conformance.manners import MANNERS
 from conformance.protocol import TargetError
 from conformance.specs import clauses
 from conformance.targets.registry import Registered, everything
@@ -147,6 +150,24 @@ def _theorem(name: str) -> Facts:
     yield "references", _joined(theorem.references)
 
 
+def _claim_line(name: str) -> str:
+    """The words of its docstring, which is the only place where a claim is described."""
+    attributes = (inspect.getdoc(Capabilities) or "").partition("Attributes:")[2].partition("Raises:")[0]
+    described = re.split(r"^    (\w+): ", attributes, flags=re.MULTILINE)
+    return " ".join(described[described.index(name) + 1].split())
+
+
+def _claim(name: str) -> Facts:
+    default = getattr(Capabilities(), name)
+    yield "unless claimed", _joined(default) if isinstance(default, tuple) else str(default)
+    yield "checks", _joined(check.id for check in CHECKS.values() if name in check.needs)
+
+
+def _manner(name: str) -> Facts:
+    yield "may be refused", "yes" if MANNERS[name].refusable else "no"
+    yield "checks", _joined(check.id for check in CHECKS.values() if f"manner:{name}" in check.needs)
+
+
 def _fault(name: str) -> Facts:
     fault = CATALOGUE[name]
     yield "chapter", fault.chapter
@@ -189,6 +210,8 @@ KINDS: dict[str, Kind] = {
     "regimes": Kind("regime", REGIMES.keys, lambda id: REGIMES[id].reason, _regime),
     "targets": Kind("target", lambda: _targets().keys(), _target_line, _target),
     "theorems": Kind("theorem", THEOREMS.keys, _theorem_line, _theorem),
+    "claims": Kind("claim", lambda: (f.name for f in fields(Capabilities)), _claim_line, _claim),
+    "manners": Kind("manner", MANNERS.keys, lambda id: MANNERS[id].words, _manner),
     "faults": Kind("fault", CATALOGUE.keys, lambda id: CATALOGUE[id].title, _fault),
 }
 """By the word that `list` takes."""
