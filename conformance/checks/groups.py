@@ -178,7 +178,7 @@ def missing(context: Context) -> Iterable[Case]:
     """Gradients that are missing for good, every other time, and until late; then with AMSGrad and a schedule too.
 
     The learning rate changes at a step at which some gradients are missing.  In the last case all shapes are equal, so
-    that the state of a neighbour would fit.
+    that the state of a neighbour would fit, and the first parameter is not the first to have a gradient.
     """
     claims = context.capabilities
     decay = 0.1 if claims.weight_decay else 0.0
@@ -193,14 +193,16 @@ def missing(context: Context) -> Iterable[Case]:
     if claims.schedules or combined != plain:
         rates = (None, None, None, 0.05, None, None, 0.2) if claims.schedules else ()
         yield replace(_without_some(several(context, [combined], steps=10)), lrs=rates)
-    yield _without_some(several(context, [plain], steps=10, shapes=((3,),) * len(PRESENT)))
+    yield _without_some(several(context, [plain], steps=10, shapes=((3,),) * len(PRESENT)), first=2)
 
 
-def _without_some(case: Case) -> Case:
+def _without_some(case: Case, first: int = 0) -> Case:
+    """The case with gradients where they are present, of which number `first` is that of the first parameter."""
+    present = PRESENT[first:] + PRESENT[:first]
     return replace(
         case,
         gradients=tuple(
-            tuple(g if t in PRESENT[i] else None for i, g in enumerate(step)) for t, step in enumerate(case.gradients)
+            tuple(g if t in present[i] else None for i, g in enumerate(step)) for t, step in enumerate(case.gradients)
         ),
     )
 
