@@ -251,9 +251,7 @@ class Run:
         return f"{type(cause).__name__} is no refusal" if isinstance(cause, STUMBLES) else ""
 
     def _lost_after_many(self, cause: BaseException | None) -> bool:
-        """Whether the target raised once it was to have made many steps: whether it does so at the first one as well,
-        is for the check to see.
-        """
+        """Whether the target raised once it was to have made many steps; the check sees whether it does so at once."""
         return cause is not None and self.session is not None and self.case.skipped > 0
 
     def _is_refusal(self, cause: BaseException | None) -> bool:
