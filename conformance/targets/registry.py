@@ -25,7 +25,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,19 +100,20 @@ def project_of(address: str) -> str:
 def projects() -> list[Project]:
     """All projects, those of entry points behind ours; raises `TargetError` where one cannot be loaded."""
     names = sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(_OURS).__path__))
-    others = sorted({point.name for point in importlib.metadata.entry_points(group=GROUP)} - set(names))
-    return [project for name in (*names, *others) for project in _projects(name)]
+    points = list(importlib.metadata.entry_points(group=GROUP))
+    others = sorted({point.name for point in points} - set(names))
+    return [project for name in (*names, *others) for project in _projects(name, points)]
 
 
-def _projects(name: str) -> Iterator[Project]:
-    """The projects of that name: ours, then those of other distributions."""
+def _projects(name: str, points: Iterable[importlib.metadata.EntryPoint]) -> Iterator[Project]:
+    """The projects of that name: ours, then those of other distributions, which are among these entry points."""
     module = f"{_OURS}.{name}"
     try:
         yield importlib.import_module(module).PROJECT
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-    for point in importlib.metadata.entry_points(group=GROUP, name=name):
+    for point in (point for point in points if point.name == name):
         try:
             project = point.load()
         except (Exception, SystemExit) as error:
@@ -144,7 +145,7 @@ def registered(address: str) -> Registered | None:
     module, name, arguments = parse_address(address)
     best: Registered | None = None
     most = -1
-    for project in _projects(project_of(address)):
+    for project in _projects(project_of(address), importlib.metadata.entry_points(group=GROUP)):
         for listed in project.targets:
             of_module, of_name, wanted = parse_address(listed.address)
             fits = (of_module, of_name) == (module, name) and wanted.items() <= arguments.items()

@@ -106,10 +106,10 @@ class TestEvidence:
         assert "flagged in-pieces in float32 by update.ordinary" in shown(found)
 
     def test_a_check_needs_a_kill_or_a_clause_of_its_own(self):
-        caught_by_both = [cell("epsilon-hat", c, "caught") for c in ("groups.flags", "update.near-epsilon")]
-        terms = Terms(("groups.flags", "update.near-epsilon"))
+        caught_by_both = [cell("epsilon-hat", c, "caught") for c in ("groups.flags", "update.mixed-scales")]
+        terms = Terms(("groups.flags", "update.mixed-scales"))
         found = Evidence(terms, Matrix("quick", ()), Matrix("quick", tuple(caught_by_both)))
-        assert own_clauses("update.near-epsilon") == ["UPD-4"]
+        assert own_clauses("update.mixed-scales") == ["UPD-5"]
         assert own_clauses("groups.flags") == []
         assert found.redundant == ["groups.flags"]
         assert not found.ok
@@ -126,9 +126,11 @@ class TestEvidence:
 
     def test_what_a_check_costs_is_measured_on_a_correct_adam(self):
         """By itself: what other targets have left computed must not count."""
-        found = costs(Terms(FEW, dtypes=("float32",)))
-        assert set(found) == set(FEW)
+        of_a_framework, of_nobody = "gradients.closure", "processes.agree"
+        found = costs(Terms((*FEW, of_a_framework, of_nobody), dtypes=("float32",)))
+        assert set(found) == {*FEW, of_a_framework}
         assert all(seconds > 0 for seconds in found.values())
+        assert of_nobody not in strongest_first(Matrix("quick", ()), found)
 
     def test_regimes_are_judged_by_what_they_alone_show(self):
         found = Matrix(
