@@ -280,7 +280,7 @@ CHECKS = [
     Check(
         id="groups.flags",
         title="each group is stepped with its own amsgrad and maximize",
-        clauses=("GRP-2",),
+        clauses=("GRP-8",),
         examine=inside_enclosure,
         cases=flagged_groups,
         needs=("several", "groups", "free:amsgrad", "free:maximize"),

@@ -106,14 +106,14 @@ class TestEvidence:
         assert "flagged in-pieces in float32 by update.ordinary" in shown(found)
 
     def test_a_check_needs_a_kill_or_a_clause_of_its_own(self):
-        caught_by_both = [cell("epsilon-hat", c, "caught") for c in ("groups.flags", "update.mixed-scales")]
-        terms = Terms(("groups.flags", "update.mixed-scales"))
+        caught_by_both = [cell("epsilon-hat", c, "caught") for c in ("groups.hyperparameters", "update.near-epsilon")]
+        terms = Terms(("groups.hyperparameters", "update.near-epsilon"))
         found = Evidence(terms, Matrix("quick", ()), Matrix("quick", tuple(caught_by_both)))
-        assert own_clauses("update.mixed-scales") == ["UPD-5"]
-        assert own_clauses("groups.flags") == []
-        assert found.redundant == ["groups.flags"]
+        assert own_clauses("update.near-epsilon") == ["UPD-4"]
+        assert own_clauses("groups.hyperparameters") == []
+        assert found.redundant == ["groups.hyperparameters"]
         assert not found.ok
-        assert "for nothing groups.flags" in shown(found)
+        assert "for nothing groups.hyperparameters" in shown(found)
         assert evidence(*caught_by_both).redundant == []
         assert {check for name in witnesses() for check in CATALOGUE[name].caught_by} == {
             check for check in CHECKS if not own_clauses(check)
