@@ -152,16 +152,20 @@ def split_cases(context: Context) -> Iterable[Case]:
 
 
 def long_runs(context: Context) -> Iterable[Case]:
-    """Ordinary gradients at each of many steps; and, where claimed, AMSGrad, weight decay and `maximize` for long."""
+    """Ordinary gradients at each of many steps; and, where claimed, AMSGrad, weight decay and `maximize` for long.
+
+    Gradients and lr are larger where the format is so narrow that products with 1 - beta2 may be flushed to zero.
+    """
     claims = context.capabilities
+    larger = max(1.0, 2.0**18 * context.format.smallest_normal)
 
     def run(name: str, hyper: Hyperparameters, steps: int) -> Case:
         return case_of(
             REGIMES[name], hyper, context.dtype, context.seed, elements=8, steps=steps, device=context.device
         )
 
-    plain = settable(LONG_MEMORY, claims)
-    yield run("ordinary", plain, LONG_RUN)
+    plain = settable(LONG_MEMORY.with_(lr=larger * LONG_MEMORY.lr), claims)
+    yield _mapped(run("ordinary", plain, LONG_RUN), lambda p: p, lambda g: _times(g, larger))
     hyper = with_all_features(LONG_MEMORY.with_(beta2=0.9), context.dialect.weight_decay, claims)
     if hyper != settable(LONG_MEMORY.with_(beta2=0.9), claims):
         yield run("amsgrad", hyper, LONG_MAXIMUM if context.profile.name == "quick" else LONG_RUN)

@@ -4,6 +4,7 @@ The Adams here were written without the fault catalogue.  Each is one function o
 to it, judged by the one check that must see it.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -239,6 +240,20 @@ def test_a_size_that_shows_a_fault_is_cut_to_what_shows_it():
     assert finding is not None
     assert [p.size for p in finding.case.parameters] == [4097]
     assert finding.violation.element == 4096
+
+
+def test_what_flushes_is_judged_in_the_narrowest_format_too():
+    """Where every step may divide by what was flushed, nothing is decided, and that is no verdict on the target."""
+
+    def wide(p, g, s, t, h):
+        return step(p.astype(np.float32), g.astype(np.float32), s, t, h)
+
+    judged = target(wide)
+    plain = {"settable": ("lr", "beta1", "beta2", "eps"), "weight_decay": ()}
+    judged.capabilities = replace(judged.capabilities, dtypes=("float16",), flush_to_zero=True, **plain)
+    report = check_adam(judged, dtypes=["float16"], profile="quick", on_fail=None)
+    assert [(c.id, c.reason) for c in report.checks if c.status not in ("pass", "skip")] == []
+    assert report.verdict == "conforms"
 
 
 @pytest.mark.parametrize("check", [c for c in CHECKS.values() if c.chapter == "groups"], ids=lambda c: c.id)
