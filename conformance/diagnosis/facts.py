@@ -98,14 +98,13 @@ def _into(given: Array, became: Array) -> str:
     before, after = (flat(a).astype(np.float64) for a in (given, became))
     if not after.any():
         return "set to zero"
-    telling = (before != 0) & np.isfinite(before)
+    telling = np.isfinite(before) & (before != 0)
     if not telling.any():
         return ""
-    factor = float(np.median(after[telling] / before[telling]))
-    if np.all(
-        np.abs(after - factor * before)[telling]
-        <= GRADIENT * named_format(str(given.dtype)).roundoff * np.abs(after[telling])
-    ):
+    before, after = before[telling], after[telling]
+    factor = float(np.median(after / before))
+    width = GRADIENT * named_format(str(given.dtype)).roundoff * np.abs(after)
+    if np.all(np.abs(after - factor * before) <= width):
         return "negated" if factor == -1 else f"multiplied by {factor:.6g}"
     return ""
 
