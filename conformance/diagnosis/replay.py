@@ -401,7 +401,7 @@ def _distance(got: Array, want: Array, error: Array) -> tuple[float, int, int]:
     a, b = flat(np.asarray(got)).astype(np.float64), flat(np.asarray(want)).astype(np.float64)
     apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
     apart = np.where(np.isnan(a) != np.isnan(b), np.inf, apart)
-    width = np.broadcast_to(2 * error, a.shape)
+    width = np.where(np.isnan(b) & ~np.isnan(a), 0.0, 2 * error)
     known = np.isfinite(width) | (~np.isfinite(b) & (apart == 0))
     if np.any(known & ~((apart <= width) | (apart == 0))):
         raise _OutsideError
