@@ -17,7 +17,7 @@ import pytest
 from adam_ref import Hyperparameters
 from adam_ref.dialect import AXES
 from adam_ref.formats import FORMATS
-from conformance import check_adam
+from conformance import check_adam, strength
 from conformance.capabilities import SETTABLE, Capabilities
 from conformance.case import Case, from_hex, from_numbers, to_hex
 from conformance.cli import run
@@ -353,9 +353,10 @@ def test_an_answer_that_makes_no_sense_is_no_refusal(started):
     assert report.verdict == "could-not-run"
 
 
-def test_where_a_program_ended_is_told(started):
+def test_where_a_program_ended_is_told(started, monkeypatch):
     """What was not asked of it any more is no place of trouble; what it never claimed stays skipped."""
     only = ("special.lr-zero", "special.not-a-number", "special.zero-gradient", "layouts.views")
+    monkeypatch.setattr(strength, "STRONGEST_FIRST", only)
     plan = Plan(dtypes=("float32",), profile="quick", only=only, address="x")
     report = run_suite(InProcess(started(program("DiesOfNaN"), make=Process)), plan)
     assert {c.id: c.status for c in report.checks} == dict(zip(only, ("pass", "error", "error", "skip"), strict=True))
