@@ -55,14 +55,15 @@ def _whole(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
     if found := _dialects(evidence, declared):
         return found
     survivors = evidence.survivors(catalogue(), declared)
-    for family in () if _varies(evidence) else FAMILIES:
-        survivors = survivors or evidence.confirmed(family(evidence))
+    if not survivors and not _vary(stated(evidence.failing)[0]):
+        for family in FAMILIES:
+            survivors = survivors or evidence.confirmed(family(evidence))
     return [of_a_fault(survivors, evidence)] if survivors else []
 
 
-def _varies(evidence: Evidence) -> bool:
-    """Whether results vary from run to run, so that nothing that is fitted to them would explain them."""
-    return any(said.name == VARIES for said in stated(evidence.failing)[0])
+def _vary(said: Sequence[Diagnosis]) -> bool:
+    """Whether findings say that results vary from run to run, so that nothing that is fitted would explain them."""
+    return any(d.name == VARIES for d in said)
 
 
 def _in_one_dtype(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
@@ -81,7 +82,7 @@ def _piece_by_piece(evidence: Evidence, declared: Dialect) -> list[Diagnosis]:
     said, rest = stated(evidence.failing)
     if not said:
         return _two_or_parts(evidence, declared)
-    if not rest or _varies(evidence):
+    if not rest or _vary(said):
         return said
     told = {id(e) for e in evidence.failing} - {id(e) for e in rest}
     left = evidence.only(lambda e: id(e) not in told)

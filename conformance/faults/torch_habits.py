@@ -119,14 +119,13 @@ fault(
 )
 
 
-def _no_further(than: int, when: Callable[[], bool] = lambda: True) -> Callable[..., None]:
-    """A kernel whose grid has room for so many elements."""
+def _not_stepped(which: Callable[[Any], slice]) -> Callable[..., None]:
+    """A kernel that leaves out some of the elements of a parameter, in the order of its axes."""
 
     def moved(o: Any, p: Any, direction: Any, size: float) -> None:
-        if p.numel() > than and when():
-            direction = direction.clone()
-            direction.view(-1)[than:] = 0
-        Pieces.move(o, p, direction, size)
+        stepped = direction.clone().contiguous()
+        stepped.view(-1)[which(p)] = 0
+        Pieces.move(o, p, stepped, size)
 
     return moved
 
@@ -135,23 +134,13 @@ fault(
     "elements-beyond-2-20-dropped",
     "elements beyond number 1,048,576 are not stepped",
     caught_by=("metamorphic.arrangement",),
-    move=_no_further(1 << 20),
+    move=_not_stepped(lambda _: slice(1 << 20, None)),
 )
-
-
-def _first_64_of_what_lies_apart(o: Any, p: Any, direction: Any, size: float) -> None:
-    """A buffer on the way between memory that is not contiguous and a kernel, of a size that is fixed."""
-    if not p.is_contiguous():
-        direction = direction.clone().contiguous()
-        direction.view(-1)[64:] = 0
-    Pieces.move(o, p, direction, size)
-
-
 fault(
     "first-64-elements-of-strided-ones",
     "of a parameter that is not contiguous only the first 64 elements are stepped",
     caught_by=("layouts.transposed", "layouts.strided"),
-    move=_first_64_of_what_lies_apart,
+    move=_not_stepped(lambda p: slice(p.numel() if p.is_contiguous() else 64, None)),
 )
 
 
@@ -284,10 +273,6 @@ fault(
 )
 
 
-def _those_of_the_start(o: Any) -> None:
-    o.first_members = [(group, p) for group in o.param_groups for p in group["params"]]
-
-
 def _float_of_a_tensor(o: Any, group: dict[str, Any]) -> None:
     Pieces.require_valid(o, group)
     group["lr"] = float(group["lr"])
@@ -299,6 +284,10 @@ fault(
     caught_by=("hyperparameters.tensor-lr",),
     require_valid=_float_of_a_tensor,
 )
+
+
+def _those_of_the_start(o: Any) -> None:
+    o.first_members = [(group, p) for group in o.param_groups for p in group["params"]]
 
 
 fault(
@@ -464,35 +453,32 @@ fault(
 # Threads, copies, checkpoints.
 
 
-def _one_thread() -> bool:
+def _beyond_the_first_block(p: Any) -> slice:
     import torch
 
-    return torch.get_num_threads() == 1
+    return slice(1 << 16 if torch.get_num_threads() == 1 else p.numel(), None)
 
 
 fault(
     "block-lost-with-one-thread",
     "where one thread computes, what lies beyond the first 65,536 elements is not stepped",
     caught_by=("metamorphic.threads",),
-    move=_no_further(1 << 16, when=_one_thread),
+    move=_not_stepped(_beyond_the_first_block),
 )
 
 
-def _shared_among_threads(o: Any, p: Any, direction: Any, size: float) -> None:
+def _left_over(p: Any) -> slice:
     import torch
 
-    rest = p.numel() % torch.get_num_threads()
-    if rest and p.is_contiguous():
-        direction = direction.clone()
-        direction.view(-1)[-rest:] = 0
-    Pieces.move(o, p, direction, size)
+    rest = p.numel() % torch.get_num_threads() if p.is_contiguous() else 0
+    return slice(p.numel() - rest, None)
 
 
 fault(
     "remainder-lost-between-threads",
     "what is left over of an equal division among threads is not stepped",
     caught_by=("metamorphic.threads",),
-    move=_shared_among_threads,
+    move=_not_stepped(_left_over),
 )
 
 _BY_ID: dict[int, dict[str, Any]] = {}
